@@ -1,0 +1,96 @@
+"""Handling each event once: the inbox row and the effect are one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import structlog
+
+from ochaq_shared.bus.delivery import Delivery, Outcome
+from ochaq_shared.database import execute
+from ochaq_shared.events.base import CloudEvent, Fact
+from ochaq_shared.telemetry import bind_request
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 5
+KEEP_DAYS = 14
+
+Handler = Callable[[CloudEvent, Any], None]
+
+
+class UnitOfWork(Protocol):
+    """A service's way to open a transaction, and a savepoint inside it."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """Yields the connection; commits when the block ends well."""
+
+    def savepoint(self, connection: Any) -> AbstractContextManager[Any]:
+        """Rolls back to its start when the block raises."""
+
+
+# A row that a counted failure left behind is not a duplicate: it is handled again, and its attempts grow. Plain
+# DO NOTHING would make the redelivery look handled and lose the effect.
+_CLAIM = """
+INSERT INTO inbox AS i (consumer, source, event_id)
+SELECT %s, s, e FROM unnest(%s::text[], %s::uuid[]) AS new(s, e)
+ON CONFLICT (consumer, source, event_id) DO UPDATE SET attempts = i.attempts + 1 WHERE i.done_at IS NULL
+RETURNING event_id::text, attempts
+"""
+_DONE = "UPDATE inbox SET done_at = now(), error = NULL WHERE consumer = %s AND event_id = ANY(%s::uuid[])"
+_FAILED = "UPDATE inbox SET error = %s WHERE consumer = %s AND event_id = %s::uuid"
+
+
+class InboxProcessor:
+    """Runs one handler per fact type inside the inbox's transaction, each in a savepoint of its own.
+
+    A failing event is counted and waits in a retry queue while its neighbours go on; after `MAX_ATTEMPTS` tries it is
+    dead. Facts nobody handles are marked done.
+    """
+
+    def __init__(self, consumer: str, unit_of_work: UnitOfWork, handlers: Mapping[type[Fact], Handler]) -> None:
+        self._consumer = consumer
+        self._work = unit_of_work
+        self._handlers = dict(handlers)
+
+    def process(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        """One outcome per delivery, in order. Raises when the transaction itself fails: then nothing was handled."""
+        unique = {delivery.event.id: delivery for delivery in deliveries}
+        with self._work.transaction() as connection:
+            attempts = self._claim(connection, list(unique.values()))
+            outcomes = {
+                event_id: self._handle(connection, delivery.event, attempts[event_id])
+                for event_id, delivery in unique.items()
+                if event_id in attempts
+            }
+            done = [event_id for event_id, outcome in outcomes.items() if outcome.acked]
+            if done:
+                execute(connection, _DONE, (self._consumer, done))
+        # Claimed nowhere: handled before, so it is over.
+        return [outcomes.get(delivery.event.id, Outcome.handled()) for delivery in deliveries]
+
+    def _claim(self, connection: Any, deliveries: Sequence[Delivery]) -> dict[str, int]:
+        sources = [delivery.event.source for delivery in deliveries]
+        ids = [delivery.event.id for delivery in deliveries]
+        return dict(execute(connection, _CLAIM, (self._consumer, sources, ids)).fetchall())
+
+    def _handle(self, connection: Any, event: CloudEvent, attempts: int) -> Outcome:
+        with bind_request(event.requestid, event.traceparent, event_id=event.id, event_type=event.type):
+            try:
+                what = event.fact()
+                handler = self._handlers.get(type(what))
+                if handler is not None:
+                    with self._work.savepoint(connection):
+                        handler(event, what)
+            except Exception as error:  # any failure of one event must leave its neighbours alone
+                log.exception("event.failed", attempts=attempts)
+                execute(connection, _FAILED, (f"{type(error).__name__}: {error}"[:2000], self._consumer, event.id))
+                return Outcome.failed(f"{type(error).__name__}: {error}", attempts, MAX_ATTEMPTS)
+            return Outcome.handled()
+
+
+def sweep(connection: Any) -> None:
+    """Forget handled events older than the outbox's replay window."""
+    execute(connection, "DELETE FROM inbox WHERE received_at < now() - %s * interval '1 day'", (KEEP_DAYS,))

@@ -1,0 +1,110 @@
+"""Every exchange, queue and binding of Ochaq. Nothing else declares anything.
+
+All queues are quorum queues: they survive a broker's death, and count deliveries. A message that is refused or
+delivered too often goes to `ochaq.dead`; a message nobody is bound to is kept in `ochaq.unrouted`; `retry.*` hold
+messages for a while and give them back to the queue named by their routing key. The why: docs/decisions/.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ochaq_shared.outbox import COMMANDS_EXCHANGE, EVENTS_EXCHANGE
+
+DEAD_EXCHANGE = "ochaq.dlx"
+UNROUTED_EXCHANGE = "ochaq.unrouted"
+DEAD_QUEUE = "ochaq.dead"
+UNROUTED_QUEUE = "ochaq.unrouted"
+DELIVERY_LIMIT = 20
+MAX_LENGTH = 1_000_000
+
+RETRY_SECONDS = {"retry.1s": 1, "retry.10s": 10, "retry.1m": 60, "retry.10m": 600}
+"""The ladder of waiting queues, by name; nothing here uses ETA or countdown."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue of one consumer group. `ordered` lets one consumer at a time read it."""
+
+    name: str
+    exchange: str
+    bindings: tuple[str, ...]
+    ordered: bool = False
+
+
+WEB_EVENTS = Queue("q.web.events", EVENTS_EXCHANGE, ("ochaq.search.index.#", "ochaq.files.file.failed.#"), ordered=True)
+FILES_EVENTS = Queue("q.files.events", EVENTS_EXCHANGE, ("ochaq.files.file.uploaded.#",))
+SEARCH_STUDENTS = Queue("q.search.students", EVENTS_EXCHANGE, ("ochaq.students.#",), ordered=True)
+REALTIME_PROJECT = Queue(
+    "q.realtime.project",
+    EVENTS_EXCHANGE,
+    ("ochaq.jobs.job.#", "ochaq.students.#", "ochaq.files.file.#", "ochaq.accounts.session.#", "ochaq.chat.#"),
+    ordered=True,
+)
+SEARCH_COMMANDS = Queue("q.search.commands", COMMANDS_EXCHANGE, ("search.rebuild",), ordered=True)
+JOBS_SHORT = Queue("jobs.short", COMMANDS_EXCHANGE, ("jobs.short",))
+JOBS_LONG = Queue("jobs.long", COMMANDS_EXCHANGE, ("jobs.long",))
+
+QUEUES = (WEB_EVENTS, FILES_EVENTS, SEARCH_STUDENTS, REALTIME_PROJECT, SEARCH_COMMANDS, JOBS_SHORT, JOBS_LONG)
+
+
+def arguments(queue: Queue) -> dict[str, Any]:
+    """The arguments a working queue is declared with."""
+    found: dict[str, Any] = {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-dead-letter-exchange": DEAD_EXCHANGE,
+        "x-dead-letter-routing-key": queue.name,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+        "x-max-length": MAX_LENGTH,
+    }
+    if queue.ordered:
+        found["x-single-active-consumer"] = True
+    return found
+
+
+def declare(channel: Any) -> None:
+    """Declare everything on an `amqp.Channel`; harmless when it is there already."""
+    _exchange(channel, UNROUTED_EXCHANGE, "fanout")
+    _exchange(channel, DEAD_EXCHANGE, "fanout")
+    _exchange(channel, EVENTS_EXCHANGE, "topic", {"alternate-exchange": UNROUTED_EXCHANGE})
+    _exchange(channel, COMMANDS_EXCHANGE, "direct", {"alternate-exchange": UNROUTED_EXCHANGE})
+    _plain_queue(channel, DEAD_QUEUE, DEAD_EXCHANGE)
+    _plain_queue(channel, UNROUTED_QUEUE, UNROUTED_EXCHANGE)
+    for name, seconds in RETRY_SECONDS.items():
+        _retry(channel, name, seconds)
+    for queue in QUEUES:
+        channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=arguments(queue))
+        for binding in queue.bindings:
+            channel.queue_bind(queue.name, queue.exchange, binding)
+
+
+def depth(channel: Any, name: str) -> tuple[int, int]:
+    """Messages ready and consumers of a queue; raises amqp's NotFound when it does not exist."""
+    found = channel.queue_declare(name, passive=True)
+    return int(found.message_count), int(found.consumer_count)
+
+
+def _exchange(channel: Any, name: str, kind: str, extra: dict[str, Any] | None = None) -> None:
+    channel.exchange_declare(name, kind, durable=True, auto_delete=False, arguments=extra or {})
+
+
+def _plain_queue(channel: Any, name: str, exchange: str) -> None:
+    channel.queue_declare(name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+    channel.queue_bind(name, exchange, "#")
+
+
+def _retry(channel: Any, name: str, seconds: int) -> None:
+    """A waiting queue: its messages expire and go back, by the default exchange, to the queue they name."""
+    _exchange(channel, name, "fanout")
+    waits = {
+        "x-queue-type": "quorum",
+        "x-message-ttl": seconds * 1000,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+    channel.queue_declare(name, durable=True, auto_delete=False, arguments=waits)
+    channel.queue_bind(name, name, "#")

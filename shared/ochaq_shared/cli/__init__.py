@@ -1,0 +1,1 @@
+"""`ochaq`: the operators' command. Tables for people, `--json` for programs."""

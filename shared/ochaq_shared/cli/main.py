@@ -1,0 +1,25 @@
+"""The entry point: one subcommand per module of this package."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ochaq_shared.cli import bus, dlq, keys, trace
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="ochaq", description="Operate a running Ochaq.")
+    parser.add_argument("--json", action="store_true", help="print for programs instead of people")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for module in (keys, bus, dlq, trace):
+        module.register(commands)
+    options = parser.parse_args(argv)
+    code: int = options.run(options)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Commands: messages that ask one receiver to do something, sent through the outbox like events.
+
+Celery's share is written in its message protocol version 2 (docs.celeryq.dev, "Message Protocol"), so that the relay
+can start tasks without importing Celery, and web without a broker connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ochaq_shared.events.base import Lane
+from ochaq_shared.ids import uuid7
+from ochaq_shared.telemetry import current_request_id, current_traceparent
+
+
+@dataclass(frozen=True)
+class Command:
+    """One message for the `ochaq.commands` exchange. `subject` keeps the order of commands about one thing."""
+
+    type: str
+    routing_key: str
+    subject: str
+    body: Any
+    headers: dict[str, Any] = field(default_factory=dict)
+    lane: Lane = Lane.URGENT
+    id: str = field(default_factory=uuid7)
+
+
+def celery_command(task: str, job_id: str, queue: str) -> Command:
+    """Start Celery task `task` with the job's id as its only argument; the task's id is the job's id."""
+    headers = {
+        "lang": "py",
+        "task": task,
+        "id": job_id,
+        "root_id": job_id,
+        "parent_id": None,
+        "group": None,
+        "argsrepr": f"({job_id!r},)",
+        "kwargsrepr": "{}",
+        "ochaq_request_id": current_request_id(),
+        "traceparent": current_traceparent(),
+    }
+    body = [[job_id], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+    return Command(type=task, routing_key=queue, subject=job_id, body=body, headers=headers)
+
+
+def plain_command(routing_key: str, subject: str, body: dict[str, Any]) -> Command:
+    """A command with a plain JSON body, for receivers that are not Celery."""
+    headers = {"ochaq_request_id": current_request_id(), "traceparent": current_traceparent()}
+    return Command(type=routing_key, routing_key=routing_key, subject=subject, body=body, headers=headers)

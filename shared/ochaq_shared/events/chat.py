@@ -1,0 +1,13 @@
+"""Facts about chat."""
+
+from __future__ import annotations
+
+from ochaq_shared.events.base import Fact, Lane, fact
+
+
+@fact("chat.message.posted", source="/web/chat", lane=Lane.URGENT)
+class MessagePosted(Fact):
+    id: str
+    room: str
+    author: str
+    text: str
