@@ -27,6 +27,8 @@ from redis.exceptions import NoScriptError
 
 SHARDS: Final = 8
 CONTROL_CHANNEL: Final = "rt:control"
+REVOKED_KEY: Final = "rt:revoked"
+REVOKED_SECONDS: Final = 600
 STUDENTS: Final = "students"
 
 PERSONAL_LENGTH: Final = 200
@@ -39,12 +41,17 @@ DEDUPE_TTL_MS: Final = 900 * 1000
 TERMINAL_STATUSES: Final = frozenset({"succeeded", "failed", "cancelled"})
 PROGRESSED: Final = "jobs.job.progressed"
 # What both job events carry (contract.md); anything else of a job row stays in web.
-JOB_FIELDS: Final = ("id", "kind", "status", "progress", "result", "error", "owner", "attempt")
+JOB_FIELDS: Final = ("id", "kind", "status", "progress", "result", "error", "owner", "attempt", "params")
 
 
 def personal(user_id: str) -> str:
     """Name of the stream of one user."""
     return f"u:{user_id}"
+
+
+def first_id(seconds: float) -> int:
+    """The id at which a stream that begins at this time begins: every id given until then is smaller."""
+    return int(seconds) << 20
 
 
 def channel(stream: str) -> str:
@@ -88,17 +95,30 @@ local function start(counter, base, ttl)
 end
 """
 
-# KEYS: counter, base, stream. ARGV: meta ttl. Answers {position, base, id of the oldest kept entry or ''}.
+# KEYS: counter, base, stream. ARGV: meta ttl, channel, stream name, the highest id the caller has seen (0: none).
+# Announces the stream's position on its own channel: whoever hears that has heard every earlier event too. A counter
+# below `seen` belongs to a Redis that came back without its last writes: numbers would be used twice, so start anew.
 OPEN_LUA: Final = (
     _START
     + """
+if tonumber(redis.call('GET', KEYS[1]) or ARGV[4]) < tonumber(ARGV[4]) then
+  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+end
 start(KEYS[1], KEYS[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
-local first = redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 1)
-return {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), first[1] and first[1][1] or ''}
+local position = redis.call('GET', KEYS[1])
+redis.call('PUBLISH', ARGV[2], ARGV[3] .. '\\0=' .. position .. '\\0')
+return position
 """
 )
+
+# KEYS: counter, base, stream. ARGV: after. Answers {position, base, [[entry id, [d, body]], ...]} with everything that
+# is kept later than `after`; position and base are '' for a stream that Redis does not know.
+READ_LUA: Final = """
+local entries = redis.call('XRANGE', KEYS[3], '(' .. ARGV[1] .. '-0', '+')
+return {redis.call('GET', KEYS[1]) or '', redis.call('GET', KEYS[2]) or '', entries}
+"""
 
 # KEYS: counter, base, stream, dedupe, job. ARGV: channel, stream name, head, done, tail, over (0|1|-1), length cap,
 # stream ttl, meta ttl, dedupe ttl. Answers the id given to the event, or '' when it had been appended before.
@@ -151,11 +171,15 @@ class LiveEvent:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What travels over PUBLISH: an ephemeral event has no id."""
+    """What travels over PUBLISH. An ephemeral event has no id; an announcement of a position has no body."""
 
     stream: str
     id: int | None
     body: bytes
+
+    @property
+    def is_position(self) -> bool:
+        return not self.body
 
 
 def timestamp(now: datetime | None = None) -> str:
@@ -165,9 +189,9 @@ def timestamp(now: datetime | None = None) -> str:
 
 
 def parse_published(payload: bytes) -> Published:
-    """Reads one PUBLISH payload `stream NUL id-or-dash NUL body`; raises ValueError when it is something else."""
+    """Reads one PUBLISH payload `stream NUL (id | - | =position) NUL body`; raises ValueError for anything else."""
     stream, number, body = payload.split(b"\0", 2)
-    return Published(stream.decode(), None if number == b"-" else int(number), body)
+    return Published(stream.decode(), None if number == b"-" else int(number.removeprefix(b"=")), body)
 
 
 def append(redis: Redis, stream: str, event: LiveEvent) -> int | None:
@@ -253,3 +277,28 @@ def _sha(script: str) -> str:
 
 
 APPEND_SHA: Final = _sha(APPEND_LUA)
+
+
+def open_call(stream: str, seen: int = 0) -> tuple[list[str], list[str | int]]:
+    """KEYS and ARGV of `OPEN_LUA`, for whichever client (synchronous or not) evaluates it."""
+    return [counter_key(stream), base_key(stream), stream_key(stream)], [META_TTL_MS, channel(stream), stream, seen]
+
+
+def read_call(stream: str, after: int) -> tuple[list[str], list[str | int]]:
+    """KEYS and ARGV of `READ_LUA`."""
+    return [counter_key(stream), base_key(stream), stream_key(stream)], [after]
+
+
+def revoke(redis: Redis, user_id: str, session: str | None) -> None:
+    """Tells every realtime process to cut a session's sockets (all of the user's when `session` is None).
+
+    Also kept for a few minutes: a process that was cut off from Redis meanwhile reads it when it comes back.
+    """
+    now = datetime.now(UTC).timestamp()
+    message = orjson.dumps({"user_id": user_id, "session": session, "at": now})
+    pipeline = redis.pipeline(transaction=False)
+    pipeline.zremrangebyscore(REVOKED_KEY, "-inf", now - REVOKED_SECONDS)
+    pipeline.zadd(REVOKED_KEY, {message: now})
+    pipeline.expire(REVOKED_KEY, REVOKED_SECONDS)
+    pipeline.publish(CONTROL_CHANNEL, message)
+    pipeline.execute()

@@ -1,7 +1,7 @@
 """The transactional outbox: what happened is written in the same transaction as the rows it happened to.
 
 The table is partitioned by day, so that old rows are dropped with their partition instead of leaving vacuum debt, and
-sharded by subject, so that two relays keep the order of each aggregate. Source of the pattern: design/bus.md.
+sharded by subject, so that two relays keep the order of each aggregate. Why: docs/decisions/0001.
 """
 
 from __future__ import annotations

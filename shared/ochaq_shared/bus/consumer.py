@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -36,13 +36,22 @@ class Consumer:
     """Reads one queue. `run` returns only after `stop`, or when `stopping` is set."""
 
     def __init__(
-        self, amqp_url: str, queue: topology.Queue, processor: Processor, health: Health, *, batch: int = BATCH
+        self,
+        amqp_url: str,
+        queue: topology.Queue,
+        processor: Processor,
+        health: Health,
+        *,
+        batch: int = BATCH,
+        parse: Callable[[bytes], CloudEvent] = CloudEvent.parse,
     ) -> None:
+        """`parse` reads a body, raising `UnknownEvent`; plain commands are no CloudEvents and bring their own."""
         self._url = amqp_url
         self._queue = queue
         self._processor = processor
         self._health = health
         self._batch = batch
+        self._read = parse
         self._inbound: list[Any] = []
         self._connection: Any = None
         self._channel: Any = None
@@ -123,7 +132,7 @@ class Consumer:
         body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
         headers = dict(message.headers or {})
         try:
-            event = CloudEvent.parse(body)
+            event = self._read(body)
         except UnknownEvent as error:
             log.error("event.unreadable", queue=self._queue.name, error=str(error))
             self._confirm([self._dead_message(body, headers, message.delivery_info["routing_key"], str(error))])

@@ -2,7 +2,7 @@
 
 Any timeout, refusal or protocol surprise throws the connection away and leaves it to the caller to send again:
 duplicates are the inbox's business, a lost message would be nobody's. (Confirms read after a timeout belonged to other
-messages in 7 of 10 runs; an unroutable message is confirmed too unless `mandatory` is set. Measured: design/bus.md.)
+messages in 7 of 10 measured runs; an unroutable message is confirmed too unless `mandatory` is set.)
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 All queues are quorum queues: they survive a broker's death, and count deliveries. A message that is refused or
 delivered too often goes to `ochaq.dead`; a message nobody is bound to is kept in `ochaq.unrouted`; `retry.*` hold
-messages for a while and give them back to the queue named by their routing key. The why: docs/decisions/.
+messages for a while and give them back to the queue named by their routing key. Why: docs/decisions/0002.
 """
 
 from __future__ import annotations
@@ -33,7 +33,12 @@ class Queue:
     ordered: bool = False
 
 
-WEB_EVENTS = Queue("q.web.events", EVENTS_EXCHANGE, ("ochaq.search.index.#", "ochaq.files.file.failed.#"), ordered=True)
+WEB_EVENTS = Queue(
+    "q.web.events",
+    EVENTS_EXCHANGE,
+    ("ochaq.search.index.#", "ochaq.files.file.failed.#", "ochaq.cookbook.recipe.#"),
+    ordered=True,
+)
 FILES_EVENTS = Queue("q.files.events", EVENTS_EXCHANGE, ("ochaq.files.file.uploaded.#",))
 SEARCH_STUDENTS = Queue("q.search.students", EVENTS_EXCHANGE, ("ochaq.students.#",), ordered=True)
 REALTIME_PROJECT = Queue(

@@ -1,0 +1,78 @@
+# Ochaq. `make` alone lists what there is. Every target is one line here: the work is done by deploy/local and the tools.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON3 := $(shell [ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
+LOCAL := $(PYTHON3) deploy/local
+BIN := .venv/bin
+NAME ?=
+PACKAGES := ochaq_shared ochaq_web ochaq_worker ochaq_realtime ochaq_files ochaq_search ochaq_local
+LANGUAGES := en tr
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# --- run it
+
+.PHONY: up down restart reset status logs doctor demo
+up: ## install what is missing and start everything [PORT=8080] [OBJECT_STORE=local|s3]
+	@$(LOCAL) up $(if $(PORT),--port $(PORT)) $(if $(OBJECT_STORE),--object-store $(OBJECT_STORE))
+
+down: ## stop everything, keep the data
+	@$(LOCAL) down
+
+restart: ## restart the services, or one process [NAME=web-serve]
+	@$(LOCAL) restart $(NAME)
+
+reset: ## stop everything and delete the data [YES=1]
+	@$(LOCAL) reset $(if $(YES),--yes)
+
+status: ## every process and whether it is ready [FORMAT=json]
+	@$(LOCAL) status $(if $(FORMAT),--format $(FORMAT))
+
+logs: ## what the processes said [NAME=web-serve] [FOLLOW=1]
+	@$(LOCAL) logs $(NAME) $(if $(FOLLOW),--follow)
+
+doctor: ## check this machine and what runs on it
+	@$(LOCAL) doctor
+
+demo: ## tell the main story through the gateway (starts everything first where nothing runs)
+	@$(LOCAL) up $(if $(PORT),--port $(PORT))
+	@$(BIN)/python tests/story/demo.py
+
+# --- change it
+
+.PHONY: dev test test-fast lint types format bench requirements messages
+dev: ## install everything that running, testing and checking need
+	@$(LOCAL) install dev
+
+test: dev ## every test, on servers of its own; touches nothing that runs [ARGS=…]
+	@$(BIN)/pytest $(ARGS)
+
+test-fast: dev ## unit and quick integration tests, within a minute [ARGS=…]
+	@$(BIN)/pytest -m "not platform and not browser and not slow" $(ARGS)
+
+lint: dev ## ruff, mypy and the import laws
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory types
+	@$(BIN)/lint-imports
+
+types:
+	@$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
+	@$(BIN)/mypy tests/support gateway/render.py
+
+format: dev ## put the code in its form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: dev ## measure; figures for docs/benchmarks.md [SIZE=full|small]
+	@$(BIN)/python tests/bench/run.py --size $(or $(SIZE),full)
+
+requirements: dev ## compile requirements/*.in to hash-pinned *.txt
+	@requirements/compile
+
+messages: dev ## collect marked strings and compile the translations
+	@for language in $(LANGUAGES); do $(BIN)/python -m ochaq_web manage makemessages --locale $$language; done
+	@$(BIN)/python -m ochaq_web manage compilemessages

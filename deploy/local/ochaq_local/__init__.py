@@ -1,0 +1,1 @@
+"""One machine's Ochaq: installs, starts, watches and stops every process of one instance."""

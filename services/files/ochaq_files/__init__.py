@@ -1,0 +1,1 @@
+"""Ochaq: the files service."""

@@ -1,0 +1,1 @@
+"""Adapters to what keeps things: the database, the object store, the spool."""

@@ -1,0 +1,104 @@
+"""Objects in a bucket of any S3, through obstore (the object_store crate).
+
+Correctness rests on the database's claim, never on what a store does with conditional requests: some ignore them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import obstore
+from obstore import Bytes
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import S3Store
+
+from ochaq_files.storage.objects.base import (
+    Buffer,
+    ObjectCorrupt,
+    ObjectMissing,
+    Objects,
+    Span,
+    Stored,
+    StoreUnavailable,
+)
+
+IN_FLIGHT = 16
+
+
+class S3Objects(Objects):
+    """One bucket."""
+
+    batch_bytes = 4 * 1024 * 1024
+    batch_spans = IN_FLIGHT
+
+    def __init__(self, *, endpoint: str, bucket: str, access_key: str, secret_key: str, region: str) -> None:
+        self._store = S3Store(
+            bucket,
+            endpoint=endpoint,
+            access_key_id=access_key,
+            secret_access_key=secret_key,
+            region=region,
+            virtual_hosted_style_request=False,
+            client_options={"allow_http": endpoint.startswith("http://"), "timeout": "30s", "connect_timeout": "3s"},
+            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
+        )
+
+    async def _put(self, key: str, content: bytes | Path) -> None:
+        try:
+            await obstore.put_async(self._store, key, content)
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable("the object could not be written") from error
+
+    async def read(self, spans: Sequence[Span]) -> list[Buffer]:
+        return list(await asyncio.gather(*(self._read_one(span) for span in spans)))
+
+    async def _read_one(self, span: Span) -> Buffer:
+        if span.start == span.stop:
+            return b""
+        try:
+            found = memoryview(await self._get(span))
+        except (NotFoundError, FileNotFoundError):
+            raise ObjectMissing(span.key) from None
+        except (BaseError, OSError, ValueError) as error:
+            raise StoreUnavailable("the object could not be read") from error
+        if len(found) != span.stop - span.start:
+            raise ObjectCorrupt(span.key)
+        return found
+
+    async def _get(self, span: Span) -> Bytes:
+        # Some servers answer a range that covers the whole object with 200, which the client takes for a fault.
+        if span.whole:
+            return await (await obstore.get_async(self._store, span.key)).bytes_async()
+        return await obstore.get_range_async(self._store, span.key, start=span.start, end=span.stop)
+
+    async def size(self, key: str) -> int:
+        try:
+            return int((await obstore.head_async(self._store, key))["size"])
+        except (NotFoundError, FileNotFoundError):
+            raise ObjectMissing(key) from None
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable("the object could not be asked for") from error
+
+    async def delete(self, key: str) -> None:
+        try:
+            await obstore.delete_async(self._store, key)
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable("the object could not be removed") from error
+
+    async def list(self, prefix: str) -> AsyncIterator[Stored]:
+        async for page in obstore.list(self._store, prefix, chunk_size=500):
+            for meta in page:
+                yield Stored(meta["path"], meta["last_modified"])
+
+    def check(self) -> None:
+        try:
+            obstore.head(self._store, "b/readiness")
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable("the bucket cannot be asked") from error

@@ -1,0 +1,1 @@
+"""Ochaq: the realtime service."""

@@ -1,0 +1,1 @@
+"""The door: ASGI in, one call to the rules."""

@@ -1,0 +1,1 @@
+"""How the web service is put together: environment, Django settings, addresses, WSGI."""

@@ -1,0 +1,42 @@
+"""The database and the caches."""
+
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from ochaq_web.config.environment import environment
+
+
+def database(url: str, threads: int) -> dict[str, Any]:
+    """Django's entry for a PostgreSQL URL, with a pool that has a connection for each thread and two to spare."""
+    parts = conninfo_to_dict(url)
+    known = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
+    entry: dict[str, Any] = {known[key]: value for key, value in parts.items() if key in known}
+    rest = {key: value for key, value in parts.items() if key not in known}
+    options = {"connect_timeout": 3, "application_name": "ochaq-web", **rest}
+    # A pool gives up after three seconds, so a dead database becomes a quick 503 instead of a queue of threads.
+    pool = {"min_size": 1, "max_size": threads + 2, "timeout": 3, "max_idle": 120}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        **entry,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {**options, "pool": pool},
+    }
+
+
+def redis_cache(url: str, prefix: str, **options: Any) -> dict[str, Any]:
+    """A cache that answers like an empty one while Redis is away: Redis holds nothing that is not elsewhere too."""
+    return {
+        "BACKEND": "ochaq_web.core.caches.ForgivingRedisCache",
+        "LOCATION": url,
+        "KEY_PREFIX": prefix,
+        "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.5, **options},
+    }
+
+
+DATABASES = {"default": database(environment().database_url, environment().web_threads)}
+CACHES = {
+    "default": redis_cache(environment().cache_url, "web"),
+    # Sessions live in PostgreSQL; a copy in Redis may outlive a logout that Redis missed by one minute at most.
+    "sessions": redis_cache(environment().cache_url, "session", longest=60),
+}

@@ -1,0 +1,129 @@
+"""Idempotency-Key on creating API views."""
+
+import threading
+import uuid
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.urls import path
+from ochaq_shared.problems import Problem
+from ochaq_web.config.urls import *  # noqa: F403
+from ochaq_web.core.idempotency import idempotent
+from ochaq_web.core.policy import Act, permission
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+from rest_framework.views import APIView
+
+inside, go_on = threading.Event(), threading.Event()
+
+
+class In(serializers.Serializer):
+    name = serializers.CharField(max_length=20)
+
+
+class Groups(APIView):
+    """Something that creates a row."""
+
+    permission_classes = (permission(read=Act.PROFILE_USE),)
+
+    @idempotent
+    def post(self, request):
+        wanted = In(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        name = wanted.validated_data["name"]
+        if name == "slow":
+            inside.set()
+            go_on.wait(10)
+        made = Group.objects.create(name=name)
+        if name == "broken":
+            raise ZeroDivisionError
+        if name == "refused":
+            raise Problem("conflict")
+        return Response({"id": made.pk, "name": name}, status=201, headers={"Location": f"/groups/{made.pk}"})
+
+
+urlpatterns = [path("api/v1/groups/", Groups.as_view()), *urlpatterns]  # noqa: F405
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+
+def send(client, key, name="bakers"):
+    return client.post("/api/v1/groups/", {"name": name}, format="json", HTTP_IDEMPOTENCY_KEY=key)
+
+
+def test_the_first_answer_is_given_again(api):
+    client, key = api("manager"), str(uuid.uuid4())
+    first, second = send(client, key), send(client, key)
+    assert first.status_code == second.status_code == 201
+    assert first.json() == second.json()
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first.headers
+    assert second.headers["Location"] == first.headers["Location"]
+    assert second.headers["Content-Type"] == "application/json"
+    assert Group.objects.filter(name="bakers").count() == 1
+
+
+def test_another_body_with_the_same_key_is_refused(api):
+    client, key = api("manager"), str(uuid.uuid4())
+    send(client, key)
+    answer = send(client, key, "grillers")
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "idempotency.mismatch"
+    assert not Group.objects.filter(name="grillers").exists()
+
+
+def test_keys_of_two_users_are_two_keys(api, make_user):
+    key = str(uuid.uuid4())
+    send(api(user=make_user("manager", email="a@example.com")), key)
+    answer = send(api(user=make_user("manager", email="b@example.com")), key, "grillers")
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(("name", "status"), [("broken", 500), ("refused", 409), ("", 422)])
+def test_a_failure_is_not_kept_and_leaves_nothing_behind(api, name, status):
+    client, key = api("manager"), str(uuid.uuid4())
+    client.raise_request_exception = False
+    assert send(client, key, name).status_code == status
+    assert not Group.objects.filter(name=name).exists()
+    assert send(client, key, "bakers").status_code == 201
+
+
+def test_without_a_key_every_request_counts(api):
+    client = api("manager")
+    for name in ("one", "two"):
+        assert client.post("/api/v1/groups/", {"name": name}, format="json").status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256])
+def test_a_key_that_cannot_be_kept_is_invalid(api, key):
+    assert send(api("manager"), key).status_code == 422
+
+
+def test_visitors_have_no_keys():
+    assert send(APIClient(), "k").status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_key_while_the_first_request_runs_is_a_conflict(api):
+    client, key = api("manager"), str(uuid.uuid4())
+    inside.clear()
+    go_on.clear()
+    answers = []
+
+    def first():
+        answers.append(send(client, key, "slow"))
+        connection.close()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert inside.wait(10)
+    meanwhile = send(client, key, "slow")
+    go_on.set()
+    thread.join(10)
+    assert meanwhile.status_code == 409
+    assert meanwhile.json()["code"] == "idempotency.in_progress"
+    assert "Retry-After" in meanwhile.headers
+    assert answers[0].status_code == 201
+    assert send(client, key, "slow").json() == answers[0].json()
+    assert Group.objects.filter(name="slow").count() == 1

@@ -1,0 +1,1 @@
+"""Ochaq: the worker service."""

@@ -1,0 +1,81 @@
+"""The main story through the gateway, whole; and again with any one process killed in the middle of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from campus import Campus
+from live import Watcher
+from ochaq_servers import Platform
+from steps import STEPS, Story, manager_runs_the_heavy_job, manager_uploads_a_photo_and_its_copy
+
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
+
+PROCESSES = (
+    "postgres",
+    "redis",
+    "rabbitmq",
+    "gateway",
+    "web-serve",
+    "web-relay",
+    "web-consume",
+    "worker-work",
+    "worker-beat",
+    "realtime-serve",
+    "realtime-consume",
+    "files-serve",
+    "files-relay",
+    "files-consume",
+    "search-serve",
+    "search-index",
+)
+
+
+def tell(campus: Campus, *, rows: int, before: dict[object, object] | None = None) -> Story:
+    """The whole story; `before` maps a step to what happens when it begins."""
+    with Watcher(campus, "manager") as watcher:
+        story = Story(campus, watcher, rows=rows)
+        for _, step in STEPS:
+            action = (before or {}).get(step)
+            if callable(action):
+                action()
+            step(story)
+    return story
+
+
+def test_the_story_holds(campus: Campus) -> None:
+    assert len(tell(campus, rows=10_000).students) == 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROCESSES)
+def test_the_story_ends_the_same_when_a_process_is_killed_in_it(campus: Campus, platform: Platform, name: str) -> None:
+    pids = {found["pid"] for found in platform.processes() if found["name"] == name}
+
+    def kill_soon() -> None:
+        # A moment later the step is under way: the job runs, or the upload's bytes are on their way.
+        threading.Timer(0.15, platform.kill, args=[name]).start()
+
+    step = manager_uploads_a_photo_and_its_copy if name.startswith("files") else manager_runs_the_heavy_job
+    story = tell(campus, rows=10_000, before={step: kill_soon})
+    assert len(story.students) == 10_000
+    platform.wait_ready(limit=60)
+    assert pids.isdisjoint({found["pid"] for found in platform.processes() if found["name"] == name})
+    _settled(platform)
+
+
+def _settled(platform: Platform) -> None:
+    """Nothing is left on the way: every outbox is empty and every job has ended."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        left = [
+            platform.sql("ochaq_web", "SELECT count(*) FROM outbox WHERE published_at IS NULL"),
+            platform.sql("ochaq_files", "SELECT count(*) FROM outbox WHERE published_at IS NULL"),
+            platform.sql("ochaq_web", "SELECT count(*) FROM jobs_job WHERE status IN ('queued', 'running')"),
+        ]
+        if all(rows[0][0] == 0 for rows in left):
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"still on the way after 30 s: {left}")
