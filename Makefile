@@ -7,7 +7,6 @@ LOCAL := $(PYTHON3) deploy/local
 BIN := .venv/bin
 NAME ?=
 PACKAGES := ochaq_shared ochaq_web ochaq_worker ochaq_realtime ochaq_files ochaq_search ochaq_local
-LANGUAGES := en tr
 
 .PHONY: help
 help: ## this list
@@ -74,5 +73,6 @@ requirements: dev ## compile requirements/*.in to hash-pinned *.txt
 	@requirements/compile
 
 messages: dev ## collect marked strings and compile the translations
-	@for language in $(LANGUAGES); do $(BIN)/python -m ochaq_web manage makemessages --locale $$language; done
-	@$(BIN)/python -m ochaq_web manage compilemessages
+	@$(BIN)/python -m ochaq_web.translations update
+	@$(BIN)/python -m ochaq_web.translations compile
+	@$(BIN)/python -m ochaq_web.translations check

@@ -14,6 +14,7 @@ import argparse
 import os
 import re
 import resource
+import shutil
 import string
 import sys
 from collections.abc import Mapping, Sequence
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
 def render(out: Path, values: Mapping[str, str]) -> None:
     """Writes every template of `templates/` into `out`; raises KeyError for a name without a value."""
     out.mkdir(parents=True, exist_ok=True)
+    # Copied, because nginx may run as a user who cannot enter the checkout.
+    shutil.copyfile(PAGES / "problem.css", out / "problem.css")
     for template in sorted(TEMPLATES.glob("*.conf.template")):
         text = ConfTemplate(template.read_text()).substitute(values)
         (out / template.name.removesuffix(".template")).write_text(text)
@@ -95,7 +98,7 @@ def settings(options: argparse.Namespace) -> dict[str, str]:
         "realtime": options.realtime,
         "static": str(options.static.resolve()),
         "objects": str(options.objects.resolve()),
-        "pages": str(PAGES),
+        "pages": str(options.out.resolve()),
         "public_url": f"{parts.scheme}://{parts.netloc}",
         "scheme": parts.scheme,
         "workers": str(options.workers),

@@ -11,15 +11,15 @@ import argparse
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 PATIENCE = 5.0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = argparse.ArgumentParser(description="Run nginx with a rendered configuration.")
     parser.add_argument("--conf", type=Path, required=True)
     parser.add_argument("--nginx", default="nginx")
@@ -31,7 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     os.execvp(options.nginx, [options.nginx, "-c", str(conf), "-p", str(pid_file.parent), "-g", "daemon off;"])  # noqa: S606
-    return 1
 
 
 def clear_leftovers(pid_file: Path) -> None:
@@ -89,4 +88,4 @@ def _directive(conf: str, name: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "docs" / "tools"))
 
 import problems_page
 from ochaq_shared.problems import GENERIC, catalogue
 
+ROOT = Path(__file__).resolve().parents[2]
 RAISED = re.compile(r"Problem\(\s*\"([a-z_.]+)\"")
 
 

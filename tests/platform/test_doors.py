@@ -129,8 +129,8 @@ def state(platform: Platform) -> list[Any]:
     """How much there is of everything a door could change."""
     web = "SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM {}), (SELECT count(*) FROM {})"
     return [
-        platform.sql("ochaq_web", web.format("cookbook_recipe", "students_student", "jobs_job")),
-        platform.sql("ochaq_files", "SELECT count(*) FROM files"),
+        platform.sql("web", web.format("cookbook_recipe", "students_student", "jobs_job")),
+        platform.sql("files", "SELECT count(*) FROM files"),
     ]
 
 

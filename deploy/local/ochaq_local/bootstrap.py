@@ -40,11 +40,10 @@ def gateway(instance: Instance) -> None:
         str(instance.data / "objects"),
     ]
     command = [instance.python, str(instance.checkout / "gateway" / "render.py"), "--out", str(home)]
-    _run(
-        instance,
-        [*command, "--port", str(instance.port), "--public-url", instance.url, *places, *upstreams],
-        settings.from_caller(),
-    )
+    given = settings.from_caller()
+    room = ["--max-upload-bytes", given["OCHAQ_MAX_UPLOAD_BYTES"]] if "OCHAQ_MAX_UPLOAD_BYTES" in given else []
+    public = ["--port", str(instance.port), "--public-url", instance.url, *room]
+    _run(instance, [*command, *public, *places, *upstreams], given)
     _tidy_gateway_logs(instance)
     if instance.account.is_other:
         for path in home.rglob("*"):

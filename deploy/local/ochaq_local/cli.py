@@ -48,7 +48,7 @@ def _sentence(error: OSError) -> str:
 def _do(instance: Instance, options: argparse.Namespace) -> int | None:
     match options.verb:
         case "up":
-            up(instance, options.port, options.object_store)
+            up(instance, _port(options.port), options.object_store)
         case "down":
             down(instance)
         case "restart":
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="deploy/local", description="Ochaq on one machine.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     start = verbs.add_parser("up", help="install what is missing and start everything")
-    start.add_argument("--port", type=_port, help="the public port (default: the last one, at first 8080)")
+    start.add_argument("--port", metavar="PORT", help="the public port (default: the last one, at first 8080)")
     start.add_argument("--object-store", metavar="|".join(OBJECT_STORES), help="where the bytes of files lie")
     verbs.add_parser("down", help="stop everything, keep the data")
     verbs.add_parser("restart", help="restart one process, or all services").add_argument("name", nargs="?")
@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _port(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number, as in PORT=8090")
-    return int(text)
+def _port(text: str | None) -> int | None:
+    if text is not None and not (text.isascii() and text.isdigit()):
+        raise Stop(f"PORT={text} is no port: give a number, as in `make up PORT=8090`.")
+    return None if text is None else int(text)

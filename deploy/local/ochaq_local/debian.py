@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -45,6 +46,7 @@ CHECKS: dict[str, Callable[[], bool]] = {
 
 def install_missing(packages: tuple[str, ...]) -> list[str]:
     """Install what is not there yet and say what that was."""
+    _lift_forgotten_ban()
     missing = [package for package in packages if not is_installed(package)]
     if missing:
         print(f"Installing by apt: {' '.join(missing)}", flush=True)
@@ -104,16 +106,39 @@ def _nothing_starts(prefix: list[str]) -> Iterator[None]:
     A policy that somebody else made stays as it is, and servers that ran before are not touched: the policy only
     answers the question whether an installation may start or stop something.
     """
-    mine = _place_policy(prefix)
-    try:
+    if not _place_policy(prefix):
         yield
-    finally:
-        if mine:
-            subprocess.run([*prefix, "rm", "-f", str(POLICY)], check=False)
+        return
+    # Held for the length of the installation: a ban that nobody holds was forgotten by an installation that was killed.
+    with POLICY.open() as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            _remove_policy(prefix)
+
+
+def _lift_forgotten_ban() -> None:
+    if not _is_ours():
+        return
+    with POLICY.open() as found:
+        try:
+            fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # Another checkout installs at this moment.
+        _remove_policy([] if os.geteuid() == 0 else ["sudo", "-n"])
+
+
+def _remove_policy(prefix: list[str]) -> None:
+    subprocess.run([*prefix, "rm", "-f", str(POLICY)], check=False)
+
+
+def _is_ours() -> bool:
+    return POLICY.exists() and POLICY_MARK in POLICY.read_text(errors="replace")
 
 
 def _place_policy(prefix: list[str]) -> bool:
-    if POLICY.exists() and POLICY_MARK not in POLICY.read_text(errors="replace"):
+    if POLICY.exists() and not _is_ours():
         return False
     if not prefix:
         kept.write(POLICY, POLICY_TEXT, 0o755)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from . import debian, guard, kept, readiness, remains, supervisor, table, virtualenv
+from . import catalogues, debian, guard, kept, readiness, remains, supervisor, table, virtualenv
 from .instance import CHECKOUT, Instance
 from .processes import Process
 from .stop import Stop
@@ -15,7 +15,9 @@ def install(wanted: str) -> None:
     """Everything that is needed to run (`local`), or to run, test and check (`dev`); nothing is started."""
     packages = debian.SERVER_PACKAGES + (debian.TEST_PACKAGES if wanted == "dev" else ())
     installed = debian.install_missing(packages)
-    if not virtualenv.ensure(CHECKOUT, wanted) and not installed:
+    changed = virtualenv.ensure(CHECKOUT, wanted)
+    catalogues.ensure(CHECKOUT)
+    if not changed and not installed:
         print(f"Everything for `{wanted}` is installed.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +12,14 @@ from typing import Any
 
 from . import account, credentials, kept, ports, processes
 from .account import Account
+from .stop import Stop
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 ELSEWHERE = Path("/var/lib/ochaq")
 SOCKET_LIMIT = 100  # Linux allows 107 bytes; supervisord binds to a longer, temporary name first
+
+DATA_LIMIT = 80  # nginx' own socket lies below it
+PLAIN = re.compile(r"[A-Za-z0-9._/:@+-]+")  # what nginx' configuration reads without quoting
 
 EXTRA_PORTS = ("rabbitmq-distribution", "rabbitmq-mapper", processes.OBJECT_STORE)
 OBJECT_STORES = ("local", "s3")
@@ -111,10 +116,17 @@ class Instance:
     def choose_data(self) -> Path:
         """Where the servers' data lies: not in a checkout that only its owner can enter, as under /root."""
         if "data" not in self.kept:
-            usual = self.state / "data"
-            reachable = self.account.can_enter(self.state)
-            self.keep(data=str(usual if reachable else ELSEWHERE / self.id))
+            self.keep(data=str(self._place_for_data()))
         return self.data
+
+    def _place_for_data(self) -> Path:
+        usual = self.state / "data"
+        fits = PLAIN.fullmatch(str(usual)) is not None and len(str(usual)) <= DATA_LIMIT
+        if fits and self.account.can_enter(self.state):
+            return usual
+        if os.geteuid() == 0:
+            return ELSEWHERE / self.id
+        raise Stop(f"{usual} is too long, or has signs nginx cannot read: set OCHAQ_LOCAL to a short, plain folder.")
 
 
 def find() -> Instance:

@@ -99,6 +99,7 @@ def _object_store(instance: Instance) -> Process:
             "HOME": str(home),
             "RCLONE_CONFIG": "/dev/null",
             # By the environment and not as an argument: every user of the machine can read another's arguments.
-            "RCLONE_AUTH_KEY": f"{instance.secrets['s3_access_key']},{instance.secrets['s3_secret_key']}",
+            # Quoted, because rclone reads such a variable as one line of CSV and a pair of keys has a comma.
+            "RCLONE_AUTH_KEY": f'"{instance.secrets["s3_access_key"]},{instance.secrets["s3_secret_key"]}"',
         },
     )

@@ -7,7 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
-from . import bootstrap, debian, kept, ports, readiness, remains, supervisor, table, virtualenv
+from . import bootstrap, catalogues, debian, kept, ports, readiness, remains, settings, supervisor, table, virtualenv
 from .instance import CHECKOUT, OBJECT_STORES, Instance
 from .stop import Stop
 
@@ -71,6 +71,7 @@ def _bring_up(instance: Instance, steps: Steps, port: int | None, object_store: 
     debian.install_missing(debian.SERVER_PACKAGES)
     if virtualenv.ensure(CHECKOUT):
         steps.say(".venv is installed")
+    catalogues.ensure(CHECKOUT)
     start_servers(instance, steps, port, object_store)
     _prepare(instance, steps)
     supervisor.start_services(instance)
@@ -102,10 +103,11 @@ def _clear(instance: Instance, steps: Steps) -> None:
 
 def _configure(instance: Instance, port: int | None, object_store: str | None) -> None:
     """Write everything the processes read. Only while none of them runs."""
-    instance.keep(
-        port=port or instance.port, object_store=object_store or instance.object_store, checkout=str(CHECKOUT)
-    )
-    ports.check_gateway(instance.port)
+    ports.check_gateway(port or instance.port)
+    store = object_store or instance.object_store
+    if instance.exists and store != instance.object_store:
+        print(f"Files kept by OBJECT_STORE={instance.object_store} can be read again when it is chosen again.")
+    instance.keep(port=port or instance.port, object_store=store, checkout=str(CHECKOUT))
     instance.pick_ports()
     _make_directories(instance)
     _check_disk(instance.data)
@@ -119,10 +121,10 @@ def _make_directories(instance: Instance) -> None:
     """The data directory: entered by the servers' user, readable by nobody else."""
     data = instance.choose_data()
     if instance.state not in data.parents:
-        print(f"The servers' user {instance.account.name} cannot enter {instance.state}: data lies in {data}.")
+        print(f"{instance.account.name}, who runs the servers, cannot use {instance.state}: data lies in {data}.")
         data.parent.mkdir(parents=True, exist_ok=True)
     group = instance.account.gid
-    for name in ("", "run", "static", "objects", "spool", "index", "s3"):
+    for name in ("", "run", "static", "objects", "spool", "index", "s3", f"s3/{settings.BUCKET}"):
         path = data / name
         path.mkdir(parents=True, exist_ok=True)
         os.chown(path, -1, group)

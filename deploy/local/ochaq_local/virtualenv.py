@@ -18,8 +18,9 @@ SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 def ensure(checkout: Path, wanted: str = "local") -> bool:
     """Bring `.venv` to what the requirements say. Gives back whether anything had to be done."""
-    requirements = checkout / "requirements" / f"{wanted}.txt"
-    with kept.locked(requirements, "Another command installs into .venv: waiting for it."):
+    with kept.locked(
+        checkout / "requirements" / "bootstrap.txt", "Another command installs into .venv: waiting for it."
+    ):
         if is_current(checkout, wanted):
             return False
         _make(checkout)

@@ -13,15 +13,7 @@ from ochaq_shared.ids import uuid7
 from sqlalchemy import Connection, text
 
 from ochaq_files.storage.objects import object_key
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """What tells one content from another, and what an archive needs to know of it."""
-
-    sha256: str
-    size: int
-    crc32: int
+from ochaq_files.storage.spool import Fingerprint
 
 
 @dataclass(frozen=True)

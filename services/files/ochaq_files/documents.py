@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ochaq_shared.events.files import FileCompleted, FileFailed, FileRemoved, FileUploaded
-from ochaq_shared.identity import Identity
 from ochaq_shared.outbox import emit
 from ochaq_shared.problems import Problem
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, delete, select, update
@@ -20,6 +19,9 @@ from ochaq_files.problems import NAME_TAKEN
 from ochaq_files.storage.database import note_emitted
 from ochaq_files.storage.objects import object_key
 from ochaq_files.storage.tables import blob, file
+
+if TYPE_CHECKING:
+    from ochaq_shared.identity import Identity
 
 Status = Literal["pending", "processing", "completed", "failed"]
 Event = type[FileUploaded | FileCompleted | FileFailed | FileRemoved]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ochaq_shared.identity import Identity
 from sqlalchemy import ARRAY, ColumnElement, Connection, Select, Text, func, or_, select, true
 
 from ochaq_files import policy
 from ochaq_files.cursors import Cursor, Page, page_of
 from ochaq_files.storage.tables import blob, file
+
+if TYPE_CHECKING:
+    from ochaq_shared.identity import Identity
 
 
 @dataclass(frozen=True)

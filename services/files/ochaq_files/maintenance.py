@@ -74,6 +74,7 @@ class Maintenance:
         for task in running:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
+        self._loop.run_until_complete(sweeper.objects.close())
         self._loop.run_until_complete(sweeper.database.close())
         self._loop.close()
 

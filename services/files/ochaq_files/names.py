@@ -61,7 +61,10 @@ def reserved(name: str) -> bool:
 
 def printable(text: str) -> bool:
     """True when nothing in the text controls, hides or turns around what is around it."""
-    return not any(character in _FOOLING or unicodedata.category(character) in {"Cc", "Cs", "Cn"} for character in text)
+    # What Python calls printable holds nothing of the kind; the rest needs a closer look: emoji are made of joiners.
+    return text.isprintable() or not any(
+        character in _FOOLING or unicodedata.category(character) in {"Cc", "Cs", "Cn"} for character in text
+    )
 
 
 def _segment(raw: str) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from ochaq_shared.identity import Identity
+from typing import TYPE_CHECKING
+
 from ochaq_shared.problems import Problem
 from sqlalchemy import ColumnElement, FromClause, true
 
 from ochaq_files.storage.tables import file
+
+if TYPE_CHECKING:
+    from ochaq_shared.identity import Identity
 
 
 def reads_all(identity: Identity) -> bool:

@@ -9,30 +9,36 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from ochaq_shared.events.files import FileUploaded
 from ochaq_shared.idempotency import Scope, begin, body_hash, finish
-from ochaq_shared.identity import Identity
 from ochaq_shared.ids import uuid7
 from ochaq_shared.problems import Problem
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from ochaq_files.blobs import Claim, Fingerprint, LostRace, blob_abandon, blob_claim, blob_extend, blob_settle
+from ochaq_files.blobs import Claim, LostRace, blob_abandon, blob_claim, blob_extend, blob_settle
 from ochaq_files.documents import Document, Original, document_announce, document_first, document_load
 from ochaq_files.storage.database import Database
 from ochaq_files.storage.objects import ObjectCorrupt, Objects, StoreUnavailable
+from ochaq_files.storage.spool import Fingerprint
 from ochaq_files.storage.tables import file, file_version
+
+if TYPE_CHECKING:
+    from ochaq_shared.identity import Identity
 
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = 5
+WAIT_SECONDS = 120  # for another process that writes the same content and keeps its lease alive
 
 
 @dataclass(frozen=True)
@@ -117,14 +123,14 @@ class Uploads:
 
     async def _claim(self, content: Fingerprint) -> Claim:
         """Our claim, or a stored content; waits while another process writes the same content."""
-        pause = 0.01
-        async with asyncio.timeout(self._lease * 10):
-            while True:
-                claim = await self._database.run(blob_claim, content, self._lease)
-                if claim is not None and (claim.token is not None or claim.state == "stored"):
-                    return claim
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
-                pause = min(pause * 2, 0.5)
+        pause, deadline = 0.01, time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            claim = await self._database.run(blob_claim, content, self._lease)
+            if claim is not None and (claim.token is not None or claim.state == "stored"):
+                return claim
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            pause = min(pause * 2, 0.5)
+        raise Problem("unavailable", "The same content is still being stored; try again.", retry_after=10)
 
     async def _write(self, claim: Claim, content: Fingerprint, source: bytes | Path) -> None:
         keeper = asyncio.create_task(self._keep(claim))

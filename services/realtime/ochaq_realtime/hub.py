@@ -98,6 +98,10 @@ class Subscription:
         """The id of the first durable event held back."""
         return next((n for n, _, lost in self._waiting or () if n is not None and not lost), None)
 
+    def missed_some(self) -> bool:
+        """Whether a gap was signalled while this was held."""
+        return any(lost for _, _, lost in self._waiting or ())
+
     def mark(self, position: int) -> None:
         """The socket is up to date with everything up to `position`."""
         self.last = max(position, self.last or 0)
@@ -115,12 +119,17 @@ class Subscription:
 
 
 class Feed:
-    """One stream as this process hears it. `last` is the id up to which everything has been heard."""
+    """One stream as this process hears it. `last` is the id up to which everything has been heard.
 
-    __slots__ = ("last", "members", "ready", "stream")
+    An `unsure` feed began while Redis was out of reach: nobody can tell what was published before its first position
+    became known, so its members are told to refetch.
+    """
 
-    def __init__(self, stream: str) -> None:
+    __slots__ = ("last", "members", "ready", "stream", "unsure")
+
+    def __init__(self, stream: str, *, unsure: bool) -> None:
         self.stream = stream
+        self.unsure = unsure
         self.last: int | None = None
         self.members: set[Subscription] = set()
         self.ready = asyncio.Event()
@@ -147,7 +156,7 @@ class Hub:
         subscription = Subscription(sink, topic)
         feed = self._feeds.get(topic.stream)
         if feed is None:
-            feed = self._feeds[topic.stream] = Feed(topic.stream)
+            feed = self._feeds[topic.stream] = Feed(topic.stream, unsure=not self.connected)
             self._spawn(self._announce(feed))
         feed.members.add(subscription)
         SUBSCRIPTIONS.inc()
@@ -194,7 +203,8 @@ class Hub:
         first = subscription.first_waiting()
         position = first - 1 if first is not None else feed.last or 0
         subscription.mark(position)
-        subscription.sink.send(frames.subscribed(subscription.topic.name, position, recovered=True))
+        whole = not subscription.missed_some()
+        subscription.sink.send(frames.subscribed(subscription.topic.name, position, recovered=whole))
 
     def _replay(self, subscription: Subscription, kept: Kept) -> None:
         topic = subscription.topic
@@ -253,21 +263,30 @@ class Hub:
         number = published.id
         if number is None:
             await self._fan_out(feed, None, published.body)
-        elif published.is_position:
-            await self._reach(feed, number)
-        elif feed.last is not None and number <= feed.last:
             return
-        elif feed.last is not None and number > feed.last + 1:
-            await self._fill(feed)
-        else:
+        if published.is_position:
+            await self._reach(feed, number)
+            return
+        last = self._begin_at(feed, number - 1) if feed.last is None else feed.last
+        if number == last + 1:
             await self._fan_out(feed, number, published.body)
+        elif number > last:
+            await self._fill(feed)
 
     async def _reach(self, feed: Feed, position: int) -> None:
         """Everything up to `position` was published before this; what has not been heard was lost on the way."""
         if feed.last is not None and position > feed.last:
             await self._fill(feed)
         elif feed.last is None:
-            feed.reached(position)
+            self._begin_at(feed, position)
+
+    def _begin_at(self, feed: Feed, position: int) -> int:
+        """The first position that this process knows of a stream."""
+        feed.reached(position)
+        if feed.unsure:
+            for member in feed.members:
+                member.lose(position)
+        return position
 
     async def _fill(self, feed: Feed) -> None:
         """Deliver what the stream keeps beyond `feed.last`, and say so when that is not everything."""
@@ -309,6 +328,7 @@ class Hub:
             self._on_control(message)
         for feed in list(self._feeds.values()):
             if feed.last is None:
+                feed.unsure = True
                 await self._streams.announce(feed.stream)
             else:
                 await self._fill(feed)

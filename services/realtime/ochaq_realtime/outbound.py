@@ -87,12 +87,12 @@ class Outbound:
         self._transport.abort()
 
     def gone(self) -> None:
-        """The peer has disconnected: there is nobody left to say goodbye to."""
+        """ASGI's disconnect came: nothing can be sent any more. A server may say so before our close frame has left,
+        so the end of the connection is not for this to decide."""
         self._closed = True
-        if self._closing is not None:
-            self._closing.cancel()
 
     async def _say_goodbye(self, code: int) -> None:
-        await self._send({"type": "websocket.close", "code": code})
-        await asyncio.sleep(LAST_WORDS_SECONDS)
-        self._transport.abort()
+        try:
+            await self._send({"type": "websocket.close", "code": code})
+        finally:
+            asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._transport.abort)

@@ -132,7 +132,16 @@ def event(name: str = "jobs.job.changed", *, event_id: str = "", **data: Any) ->
 
 def start_serve(directory: Path, redis_url: str, **settings: str) -> Realtime:
     create_keys(directory, ["web", "realtime"])
-    port = free_port()
+    for _ in range(3):
+        try:
+            return begin_serve(directory, redis_url, free_port(), settings)
+        except ChildProcessError as error:
+            # Somebody else on this machine took the port between our looking and the process's binding.
+            failure = error
+    raise failure
+
+
+def begin_serve(directory: Path, redis_url: str, port: int, settings: dict[str, str]) -> Realtime:
     environ = {
         "OCHAQ_MODE": "test",
         "OCHAQ_PUBLIC_URL": PUBLIC_URL,
@@ -161,7 +170,8 @@ def wait_ready(running: Realtime, log: Path) -> None:
                 return
         except httpx.HTTPError:
             time.sleep(0.05)
-    raise RuntimeError(f"realtime did not become ready:\n{log.read_text()}")
+    running.redis.close()
+    raise ChildProcessError(f"realtime did not become ready:\n{log.read_text()}")
 
 
 Starter = Callable[..., Realtime]

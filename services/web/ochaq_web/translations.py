@@ -76,15 +76,18 @@ def update() -> None:
         old = _read(path, language, domain)
         old.update(collect(domain), no_fuzzy_matching=True)
         old.obsolete.clear()
-        old.header_comment = f"# Ochaq in the language {language!r}. Collected and kept by `python -m ochaq_web.translations`."
+        old.header_comment = f"# Ochaq in {language!r}; strings are collected by `make messages`."
         with path.open("wb") as file:
             pofile.write_po(file, old, width=120, omit_header=False, no_location=False, include_lineno=False)
 
 
 def compile_all() -> None:
-    """Write the `.mo` beside each `.po`."""
+    """Write the `.mo` beside each `.po` that is newer than its own."""
     for language, domain, path in _catalogues():
-        with path.with_suffix(".mo").open("wb") as file:
+        compiled = path.with_suffix(".mo")
+        if compiled.exists() and compiled.stat().st_mtime_ns >= path.stat().st_mtime_ns:
+            continue
+        with compiled.open("wb") as file:
             mofile.write_mo(file, _read(path, language, domain))
 
 

@@ -6,37 +6,42 @@ once the `servers` fixture ran, so a session fixture puts them in before the fir
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 KEYS = Path(tempfile.mkdtemp(prefix="ochaq-web-tests-"))
+atexit.register(shutil.rmtree, KEYS, ignore_errors=True)
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing may be reached before the fixtures said where
 
-os.environ.update(
-    {
-        "OCHAQ_MODE": "test",
-        "OCHAQ_PUBLIC_URL": "http://testserver",
-        "OCHAQ_BIND_PORT": "1",
-        "OCHAQ_SIGNING_KEY_FILE": str(KEYS / "web.pem"),
-        "OCHAQ_JWKS_FILE": str(KEYS / "jwks.json"),
-        "OCHAQ_AMQP_URL": f"amqp://{NOWHERE}",
-        "OCHAQ_REDIS_URL": f"redis://{NOWHERE}/0",
-        "OCHAQ_CACHE_URL": f"redis://{NOWHERE}/1",
-        "OCHAQ_DATABASE_URL": f"postgresql://{NOWHERE}/none",
-        "OCHAQ_WEB_URL": "http://testserver",
-        "OCHAQ_FILES_URL": f"http://{NOWHERE}",
-        "OCHAQ_SEARCH_URL": f"http://{NOWHERE}",
-        "OCHAQ_REALTIME_URL": f"http://{NOWHERE}",
-        "OCHAQ_SECRET_KEY": "a secret of the tests, long enough to be one",
-        "OCHAQ_STATIC_ROOT": str(KEYS / "static"),
-        "DJANGO_SETTINGS_MODULE": "ochaq_web.config.settings",
-    }
-)
+# What these tests' processes find in their environment. Put there for the import of Django's settings and for each test
+# of this service, and taken away again: tests of other services may run in the same process.
+ENVIRONMENT = {
+    "OCHAQ_MODE": "test",
+    "OCHAQ_PUBLIC_URL": "http://testserver",
+    "OCHAQ_BIND_PORT": "1",
+    "OCHAQ_SIGNING_KEY_FILE": str(KEYS / "web.pem"),
+    "OCHAQ_JWKS_FILE": str(KEYS / "jwks.json"),
+    "OCHAQ_AMQP_URL": f"amqp://{NOWHERE}",
+    "OCHAQ_REDIS_URL": f"redis://{NOWHERE}/0",
+    "OCHAQ_CACHE_URL": f"redis://{NOWHERE}/1",
+    "OCHAQ_DATABASE_URL": f"postgresql://{NOWHERE}/none",
+    "OCHAQ_WEB_URL": "http://testserver",
+    "OCHAQ_FILES_URL": f"http://{NOWHERE}",
+    "OCHAQ_SEARCH_URL": f"http://{NOWHERE}",
+    "OCHAQ_REALTIME_URL": f"http://{NOWHERE}",
+    "OCHAQ_SECRET_KEY": "a secret of the tests, long enough to be one",
+    "OCHAQ_STATIC_ROOT": str(KEYS / "static"),
+}
+os.environ["DJANGO_SETTINGS_MODULE"] = "ochaq_web.config.settings"
+os.environ.update(ENVIRONMENT)
 
 from ochaq_shared.identity import Signer, create_keys  # noqa: E402
 
@@ -57,6 +62,8 @@ structlog.configure(
 )
 
 django.setup()
+for _name in ENVIRONMENT:
+    del os.environ[_name]
 
 from django.conf import settings as django_settings  # noqa: E402
 from django.contrib.auth.models import Group  # noqa: E402
@@ -76,11 +83,13 @@ Make = Callable[..., Any]
 @pytest.fixture(scope="session")
 def web_environment(servers: Any) -> Any:
     """The settings object and Django's settings, pointing at this run's servers."""
-    os.environ["OCHAQ_DATABASE_URL"] = servers.database("web")
+    ENVIRONMENT["OCHAQ_DATABASE_URL"] = servers.database("web")
     # Not flushed, because another test run may share the server: keys of this run have a prefix of its own.
-    os.environ["OCHAQ_REDIS_URL"] = f"{servers.redis}/12"
-    os.environ["OCHAQ_CACHE_URL"] = f"{servers.redis}/13"
+    ENVIRONMENT["OCHAQ_REDIS_URL"] = f"{servers.redis}/12"
+    ENVIRONMENT["OCHAQ_CACHE_URL"] = f"{servers.redis}/13"
     environment.cache_clear()
+    with mock.patch.dict(os.environ, ENVIRONMENT):
+        environment()
     entry = database(environment().database_url, threads=4)
     # Tests open and drop connections at will, for which a pool would only be in the way.
     del entry["OPTIONS"]["pool"]
@@ -95,6 +104,12 @@ def web_environment(servers: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
+def process_environment(web_environment: Any) -> dict[str, str]:
+    """The environment for a process of this service that a test starts."""
+    return {**os.environ, **ENVIRONMENT}
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(web_environment: Any, django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
     """The database of this run, with every migration applied."""
     with django_db_blocker.unblock():
@@ -105,8 +120,10 @@ def django_db_setup(web_environment: Any, django_test_environment: None, django_
 
 
 @pytest.fixture(autouse=True)
-def _servers_before_everything(web_environment: Any) -> None:
-    """No test may run on the addresses that lead nowhere."""
+def _servers_before_everything(web_environment: Any) -> Iterator[None]:
+    """No test may run on the addresses that lead nowhere; processes that a test starts find the same environment."""
+    with mock.patch.dict(os.environ, ENVIRONMENT):
+        yield
 
 
 @pytest.fixture
@@ -116,7 +133,8 @@ def make_user(db: None) -> Make:
     def make(*roles: str, email: str | None = None, **fields: Any) -> User:
         name = "-".join(roles) or "nobody"
         user = User.objects.create_user(email or f"{name}-{User.objects.count()}@example.com", PASSWORD, **fields)
-        user.groups.set(Group.objects.filter(name__in=roles))
+        # Tests with real commits end by truncating every table, the migration's groups too.
+        user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
         return User.objects.get(pk=user.pk)
 
     return make

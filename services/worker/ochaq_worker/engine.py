@@ -50,7 +50,7 @@ def make_app(settings: WorkerSettings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=4,
-        broker_heartbeat=30,
+        broker_heartbeat=10,
         broker_pool_limit=1,
         broker_transport_options={"confirm_publish": True},
         worker_detect_quorum_queues=True,
@@ -96,7 +96,8 @@ def run_beat(settings: WorkerSettings, health: Health) -> None:
     app = make_app(settings)
     signals.setup_logging.connect(_keep_our_logging, weak=False)
     health.check("broker", lambda: _reach_broker(app))
-    beat = app.Beat(scheduler_cls=_scheduler(health), loglevel=settings.log_level.upper(), socket_timeout=10)
+    scheduler: Any = _scheduler(health)
+    beat = app.Beat(scheduler_cls=scheduler, quiet=True, loglevel=settings.log_level.upper(), socket_timeout=10)
     beat.run()
 
 
@@ -104,7 +105,9 @@ def _queue(name: str) -> Queue:
     """The queue as `ochaq_shared.bus.topology` declares it; declaring it again the same way is harmless."""
     found = {queue.name: queue for queue in (topology.JOBS_SHORT, topology.JOBS_LONG)}[name]
     exchange = Exchange(found.exchange, "direct", durable=True, no_declare=True)
-    return Queue(name, exchange, routing_key=name, durable=True, no_declare=True, queue_arguments=topology.arguments(found))
+    return Queue(
+        name, exchange, routing_key=name, durable=True, no_declare=True, queue_arguments=topology.arguments(found)
+    )
 
 
 def _consumer_step(health: Health) -> type[bootsteps.StartStopStep]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain, islice
 from random import Random
 from typing import Any
 
@@ -20,11 +21,12 @@ from ochaq_worker.runs import Run
 
 AGES = range(15, 71)
 DOMAIN = "example.com"
-LEAST_ROWS, MOST_ROWS = 2_500, 10_000
+LEAST_ROWS, MOST_ROWS = 2_500, 5_000
+IN_FLIGHT = 2  # while web copies one chunk it reads the next; more would only wait for the job's row
 
 
 def chunk_rows(count: int) -> int:
-    """Rows in one chunk: small jobs in a few, so that indexing overlaps making; big ones in chunks of ~1 MB."""
+    """Rows in one chunk: small jobs in a few, so that indexing overlaps making; big ones in chunks of half a megabyte."""
     return min(MOST_ROWS, max(LEAST_ROWS, -(-count // 4)))
 
 
@@ -79,18 +81,18 @@ def students_generate(run: Run) -> dict[str, Any]:
     count, replace = int(run.claim.params["count"]), bool(run.claim.params["replace"])
     tally = Tally.of(run, count)
     began = time.monotonic() - tally.seconds
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="upload") as uploads:
-        waiting: Future[int] = uploads.submit(_clear, run) if replace and not tally.next_chunk else _already(tally)
-        body = _body(run, tally, count)
-        tally.removed = waiting.result()
-        while body:
+    with ThreadPoolExecutor(max_workers=IN_FLIGHT, thread_name_prefix="upload") as uploads:
+        clearing = uploads.submit(_clear, run) if replace and not tally.next_chunk else None
+        made = _prefetched(_chunks(run, tally, count))  # the first chunk is made while the old rows go
+        tally.removed = clearing.result() if clearing else tally.removed
+        sent: deque[Future[int]] = deque()
+        for chunk, body in made:
             run.check()
-            stored = uploads.submit(run.web.store_students, run.claim, tally.next_chunk, body)
-            tally.next_chunk += 1
-            body = _body(run, tally, count)
-            stored.result()
-            tally.seconds = round(time.monotonic() - began, 3)
-            run.advance(min(count, tally.next_chunk * tally.rows), count, dict(vars(tally)))
+            sent.append(uploads.submit(run.web.store_students, run.claim, chunk, body))
+            if len(sent) > IN_FLIGHT:
+                _settle(run, tally, sent.popleft(), count, began)
+        while sent:
+            _settle(run, tally, sent.popleft(), count, began)
     seconds = time.monotonic() - began
     return {
         "created": count,
@@ -116,14 +118,21 @@ def _clear(run: Run) -> int:
         run.check()
 
 
-def _already(tally: Tally) -> Future[int]:
-    known: Future[int] = Future()
-    known.set_result(tally.removed)
-    return known
+def _settle(run: Run, tally: Tally, stored: Future[int], count: int, began: float) -> None:
+    """The oldest chunk under way is stored: only then does the checkpoint pass it."""
+    stored.result()
+    tally.next_chunk += 1
+    tally.seconds = round(time.monotonic() - began, 3)
+    run.advance(min(count, tally.next_chunk * tally.rows), count, dict(vars(tally)))
 
 
-def _body(run: Run, tally: Tally, count: int) -> bytes:
-    """The next chunk, or nothing when all are made."""
-    first = tally.next_chunk * tally.rows
-    size = min(tally.rows, count - first)
-    return chunk_body(run.claim.id, tally.next_chunk, first, size) if size > 0 else b""
+def _chunks(run: Run, tally: Tally, count: int) -> Iterator[tuple[int, bytes]]:
+    """The chunks that are still missing."""
+    for first in range(tally.next_chunk * tally.rows, count, tally.rows):
+        chunk = first // tally.rows
+        yield chunk, chunk_body(run.claim.id, chunk, first, min(tally.rows, count - first))
+
+
+def _prefetched(chunks: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """The same chunks, the first of them made now."""
+    return chain([*islice(chunks, 1)], chunks)

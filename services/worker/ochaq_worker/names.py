@@ -25,7 +25,7 @@ _LETTERS = str.maketrans({"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ß": "ss"
 _CYRILLIC = dict(
     zip(
         "абвгдеёжзийклмнопрстуфхцчшщыэюяўқғҳ",
-        "a b v g d e yo zh z i y k l m n o p r s t u f kh ts ch sh shch y e yu ya o q g h".split(),
+        "a,b,v,g,d,e,yo,zh,z,i,y,k,l,m,n,o,p,r,s,t,u,f,kh,ts,ch,sh,shch,y,e,yu,ya,o,q,g,h".split(","),  # noqa: SIM905
         strict=True,
     )
 )

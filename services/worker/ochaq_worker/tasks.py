@@ -21,8 +21,8 @@ SWEEP = "ochaq.maintenance.sweep"
 
 def register(app: Celery) -> None:
     """Give `app` its two tasks."""
-    app.task(run, name=RUN, bind=True)
-    app.task(sweep, name=SWEEP, bind=True)
+    app.task(name=RUN, bind=True)(run)
+    app.task(name=SWEEP, bind=True)(sweep)
 
 
 def run(task: Task, job_id: str) -> None:

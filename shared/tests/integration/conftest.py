@@ -2,69 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any
-
 import psycopg
 import pytest
 from ochaq_servers import Servers
-from ochaq_shared.bus.consumer import Consumer
-from ochaq_shared.health import Health
 from ochaq_shared.outbox import SCHEMA_SQL
-from ochaq_shared.relay import Relay
-
-
-@dataclass
-class Rig:
-    """One service's database and broker, as the service sees them."""
-
-    database: str
-    amqp: str
-
-    def connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(self.database)
-
-    @contextmanager
-    def relay(self) -> Iterator[Relay]:
-        relay = Relay("test", self.database, self.amqp, Health("test", "relay"))
-        with running(relay.run, relay.stop):
-            yield relay
-
-
-@contextmanager
-def running(run: Callable[[], None], stop: Callable[[], None]) -> Iterator[None]:
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop()
-        thread.join(15)
-        assert not thread.is_alive()
-
-
-@contextmanager
-def consuming(consumer: Consumer) -> Iterator[None]:
-    with running(consumer.run, consumer.stop):
-        yield
-
-
-class PsycopgWork:
-    """A unit of work on one psycopg connection."""
-
-    def __init__(self, database: str) -> None:
-        self.connection = psycopg.connect(database, autocommit=True)
-
-    @contextmanager
-    def transaction(self) -> Iterator[psycopg.Connection[Any]]:
-        with self.connection.transaction():
-            yield self.connection
-
-    def savepoint(self, connection: psycopg.Connection[Any]) -> AbstractContextManager[Any]:
-        return connection.transaction()
+from outbox_rig import Rig
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Rig
 from ochaq_shared.idempotency import Scope, begin, body_hash, finish
 from ochaq_shared.problems import Problem
+from outbox_rig import Rig
 
 SCOPE = Scope("u1", "POST", "/api/v1/jobs/")
 BODY = body_hash(b"{}")

@@ -8,7 +8,6 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from conftest import PsycopgWork, Rig, consuming
 from ochaq_shared import outbox
 from ochaq_shared.bus import dead_letters, topology
 from ochaq_shared.bus.connection import connect
@@ -20,6 +19,7 @@ from ochaq_shared.commands import celery_command
 from ochaq_shared.events import CloudEvent
 from ochaq_shared.events.students import StudentRemoved, StudentsBatchCreated
 from ochaq_shared.health import Health
+from outbox_rig import PsycopgWork, Rig, consuming
 
 QUEUE = topology.SEARCH_STUDENTS
 

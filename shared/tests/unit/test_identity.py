@@ -66,8 +66,8 @@ def test_a_service_speaks_for_itself_only(keys: Path) -> None:
     [
         {"aud": "search"},
         {"aud": ["files", "search"]},
-        {"exp": int(time.time()) - 60},
-        {"nbf": int(time.time()) + 60},
+        {"exp": int(time.time()) - 3600},
+        {"nbf": int(time.time()) + 3600},
         {"iss": "files"},
         {"jti": None},
         {"exp": None},

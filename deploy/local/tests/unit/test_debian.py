@@ -31,6 +31,18 @@ def test_a_ban_that_a_torn_installation_left_is_taken_over(policy: Path) -> None
     assert not policy.exists()
 
 
+def test_a_ban_that_a_killed_installation_forgot_is_lifted_at_the_next_start(policy: Path) -> None:
+    policy.write_text(debian.POLICY_TEXT)
+    debian.install_missing(())
+    assert not policy.exists()
+
+
+def test_the_ban_of_an_installation_that_goes_on_elsewhere_stays(policy: Path) -> None:
+    with debian._nothing_starts([]):
+        debian.install_missing(())
+        assert policy.exists()
+
+
 def test_somebody_elses_policy_stays_as_it_is(policy: Path) -> None:
     policy.write_text("#!/bin/sh\nexit 0\n")
     with debian._nothing_starts([]):

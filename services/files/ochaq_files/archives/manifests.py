@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import orjson
-from ochaq_shared.identity import Identity
 from ochaq_shared.problems import Problem
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -23,6 +23,9 @@ from ochaq_files.folders import inside
 from ochaq_files.storage.objects import object_key
 from ochaq_files.storage.tables import archive_manifest as manifest
 from ochaq_files.storage.tables import blob, file
+
+if TYPE_CHECKING:
+    from ochaq_shared.identity import Identity
 
 FORMAT = 1  # part of every id: a change of the layout's bytes must change it
 

@@ -10,17 +10,26 @@ import errno
 import hashlib
 import os
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ochaq_shared.problems import Problem
 
-from ochaq_files.blobs import Fingerprint
 from ochaq_files.problems import STORAGE_FULL
 from ochaq_files.storage.scratch import Scratch
 
 MEMORY_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What tells one content from another, and what an archive needs to know of it."""
+
+    sha256: str
+    size: int
+    crc32: int
 
 
 class Spooled:

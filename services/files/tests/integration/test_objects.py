@@ -1,10 +1,11 @@
-"""One behaviour of an object store, whichever it is: a local directory, and a real S3 server that ignores conditions."""
+"""One behaviour of an object store, whichever it is: a local directory, or a real S3 server that ignores conditions."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ from ochaq_files.storage.objects import (
     ObjectCorrupt,
     ObjectMissing,
     Objects,
-    S3Objects,
     Span,
     StoreUnavailable,
 )
+from ochaq_files.storage.objects.s3 import S3Objects
 from ochaq_files.storage.scratch import Scratch
 from ochaq_shared.ids import uuid7
 
@@ -112,14 +113,16 @@ class TestLocalObjects(StoreBehaviour):
 
 class TestS3Objects(StoreBehaviour):
     @pytest.fixture
-    def store(self, s3_store: dict[str, str]) -> S3Objects:
-        return S3Objects(
+    async def store(self, s3_store: dict[str, str]) -> AsyncIterator[S3Objects]:
+        store = S3Objects(
             endpoint=s3_store["OCHAQ_S3_ENDPOINT"],
             bucket=s3_store["OCHAQ_S3_BUCKET"],
             access_key=s3_store["OCHAQ_S3_ACCESS_KEY"],
             secret_key=s3_store["OCHAQ_S3_SECRET_KEY"],
             region="us-east-1",
         )
+        yield store
+        await store.close()
 
     async def test_a_store_that_is_away_says_so(self, key: str) -> None:
         store = S3Objects(endpoint="http://127.0.0.1:9", bucket="b", access_key="a", secret_key="s", region="r")

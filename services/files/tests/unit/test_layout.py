@@ -72,7 +72,7 @@ def test_unzip_finds_no_fault(tmp_path: Path) -> None:
     contents = {"a/b/soup.txt": b"salt" * 999, "пустой.txt": b"", "ğüş 🍲.bin": bytes(range(256)), "a/b/c/d.txt": b"x"}
     path = tmp_path / "folder.zip"
     path.write_bytes(whole(contents)[1])
-    done = subprocess.run(["unzip", "-t", str(path)], capture_output=True, text=True)
+    done = subprocess.run(["unzip", "-t", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No errors detected" in done.stdout
     assert "warning" not in done.stdout + done.stderr
@@ -148,8 +148,9 @@ def test_a_range_in_the_middle_of_fifty_gigabytes_is_one_span() -> None:
 
 
 HOSTILE = [
-    "../../etc/passwd", "/etc/passwd", "a/../../b", "..\\..\\b", "C:\\windows\\x", "C:/windows/x", "a\0b", "a\nb", "con", "aux.txt",
-    "a:b", "a*b?", "<a>|\"b\"", "", "/", ".", "..", "...", " ", "a.", "a ", "txt.\u202eexe", "a//b", "./a", "\ud800",
+    "../../etc/passwd", "/etc/passwd", "a/../../b", "..\\..\\b", "C:\\windows\\x", "C:/windows/x", "a\0b", "a\nb",
+    "con", "aux.txt", "a:b", "a*b?", "<a>|\"b\"", "", "/", ".", "..", "...", " ", "a.", "a ", "txt.\u202eexe",
+    "a//b", "./a", "\ud800",
 ]  # fmt: skip
 
 

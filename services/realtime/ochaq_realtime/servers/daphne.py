@@ -78,6 +78,10 @@ class HearingProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.heard = True
         super().dataReceived(data)
 
+    def serverClose(self, code: int | None = None) -> None:
+        """Daphne's own goes through a check for the codes that applications may use, and 1012 is none of them."""
+        self.sendCloseFrame(code=1000 if code is None else code)
+
 
 class HearingFactory(WebSocketFactory):  # type: ignore[misc]
     protocol = HearingProtocol

@@ -84,6 +84,7 @@ async def test_a_redis_that_comes_back_empty_is_signalled_on_the_open_socket(sta
         own_redis.kill()
         await client.send(type="subscribe", topic="user", after=before)
         assert (await client.kind("problem", 12))["code"] == "unavailable"
+        await asyncio.sleep(1.1)  # readiness is kept for a second
         assert realtime.get("/readyz").status_code == 503
         assert realtime.get("/livez").status_code == 200
         own_redis.start()
@@ -143,10 +144,11 @@ async def test_a_reader_that_does_not_read_is_cut_and_costs_little(start: Any, s
     async with realtime.client(user) as reader:
         await reader.subscribe()
         before = resident_kb(realtime.process.pid)
+        await asyncio.sleep(1.1)  # the stalled one never subscribes: from now on it is sent what comes
         count = 400
         for n in range(count):
-            realtime.append(user, "files.file.completed", id=str(n), pad="x" * 20000)
-        await reader.events(count, 20)
+            realtime.append(user, "files.file.completed", id=str(n), pad="x" * 40000)
+            await reader.events(1)
         assert reader.ids() == sorted(set(reader.ids()))
     assert b"ochaq_live_slow_readers_total 1.0" in realtime.get("/metrics").content
     assert resident_kb(realtime.process.pid) - before < 12000

@@ -6,13 +6,16 @@ Only web is stood in for: its stream and its jobs are other services' tests' con
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
+import string
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -50,6 +53,7 @@ class StandIn:
 
     students: dict[int, dict[str, Any]] = field(default_factory=dict)
     down: bool = False
+    breaks: int = 0
     streams: list[dict[str, str]] = field(default_factory=list)
     pause: threading.Event = field(default_factory=threading.Event)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -65,7 +69,7 @@ class StandIn:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
-    def add(self, first_id: int, names: list[tuple[str, str]], *, demo: bool = True) -> None:
+    def add(self, first_id: int, *names: tuple[str, str], demo: bool = True) -> None:
         for number, (first, last) in enumerate(names, first_id):
             email = f"{first}.{last}{number}@example.com".lower()
             row = {"id": number, "first_name": first, "last_name": last, "email": email, "age": 20}
@@ -114,6 +118,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/x-ndjson")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        if self.web.breaks:
+            self.web.breaks -= 1
+            # An answer that ends without its last chunk, as from a process that was killed.
+            self.close_connection = True
+            return None
         for line in self.web.lines(int(asked.get("after_id", 0)), int(asked.get("until_id", 2**62))):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line))
         self.wfile.write(b"0\r\n\r\n")
@@ -148,6 +157,14 @@ class Campus:
     signer: Signer
     ports: dict[str, int]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    word: str = ""
+    base: int = 0
+
+    def turn(self) -> None:
+        """A last name and a range of ids of its own for the next test, so that tests can share the processes."""
+        self.word = "".join(random.choices(string.ascii_lowercase, k=14)).title()
+        self.base += 100_000
+        self.web.streams.clear()
 
     def start(self, *names: str) -> None:
         for name in names:
@@ -200,33 +217,35 @@ class Campus:
         return [f"{hit['first_name']} {hit['last_name']}" for hit in answer.json()["results"]]
 
     def count(self) -> int:
-        """Students found by a word that all of a test's students share."""
-        answer = self.get("/api/v1/search/students", "manager", q="everyone", limit=1)
+        """How many students have the last name of this turn; -1 while there is no index."""
+        answer = self.get("/api/v1/search/students", "manager", q=self.word, limit=1)
         return int(answer.json()["total"]) if answer.status_code == 200 else -1
 
     def fact(self, number: int) -> StudentCreated:
         return StudentCreated(**self.web.students[number])
 
 
-@pytest.fixture
-def campus(servers: Servers, tmp_path: Path) -> Iterator[Campus]:
-    create_keys(tmp_path / "keys", ["web", "search"])
+@contextmanager
+def opened(servers: Servers, directory: Path) -> Iterator[Campus]:
+    """A campus with nothing started yet; what was started is killed at the end, and its last words are shown."""
+    create_keys(directory / "keys", ["web", "search"])
     web = StandIn()
     amqp = servers.amqp_url()
     environment = {
         "PATH": os.environ["PATH"],
         "OCHAQ_MODE": "test",
         "OCHAQ_PUBLIC_URL": "http://127.0.0.1:8080",
-        "OCHAQ_SIGNING_KEY_FILE": str(tmp_path / "keys" / "search.pem"),
-        "OCHAQ_JWKS_FILE": str(tmp_path / "keys" / "jwks.json"),
+        "OCHAQ_SIGNING_KEY_FILE": str(directory / "keys" / "search.pem"),
+        "OCHAQ_JWKS_FILE": str(directory / "keys" / "jwks.json"),
         "OCHAQ_AMQP_URL": amqp,
         "OCHAQ_REDIS_URL": servers.redis_url(),
         **{f"OCHAQ_{name}_URL": web.url for name in ("WEB", "FILES", "SEARCH", "REALTIME")},
-        "OCHAQ_INDEX_DIR": str(tmp_path / "index"),
+        "OCHAQ_INDEX_DIR": str(directory / "index"),
     }
-    signer = Signer(tmp_path / "keys" / "web.pem", "web")
+    signer = Signer(directory / "keys" / "web.pem", "web")
     ports = {"serve": free_port(), "index": free_port()}
-    campus = Campus(web, tmp_path / "index", environment, Publisher(amqp), signer, ports)
+    campus = Campus(web, directory / "index", environment, Publisher(amqp), signer, ports)
+    campus.turn()
     try:
         yield campus
     finally:
@@ -237,6 +256,36 @@ def campus(servers: Servers, tmp_path: Path) -> Iterator[Campus]:
         web.server.shutdown()
         web.server.server_close()
         for name in ("index", "serve"):
-            log = tmp_path / f"{name}.log"
+            log = directory / f"{name}.log"
             if log.exists():
                 sys.stdout.write(f"--- {name}\n{log.read_text()[-4000:]}\n")
+
+
+@pytest.fixture
+def campus(servers: Servers, tmp_path: Path) -> Iterator[Campus]:
+    """A campus of this test's own, nothing started."""
+    with opened(servers, tmp_path) as campus:
+        yield campus
+
+
+@pytest.fixture(scope="module")
+def shared_campus(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
+    with opened(servers, tmp_path_factory.mktemp("campus")) as campus:
+        campus.start("index", "serve")
+        campus.ready("index")
+        campus.ready("serve")
+        yield campus
+
+
+@pytest.fixture
+def running(shared_campus: Campus) -> Campus:
+    """The running service, its index as the last test left it, with three students of this test's last name."""
+    campus = shared_campus
+    campus.turn()
+    first_id = campus.base + 1
+    campus.web.add(first_id, *((first, campus.word) for first in ("Gülşen", "Oʻtkir", "Жасур")), demo=False)
+    for number in range(first_id, first_id + 3):
+        campus.publish(campus.fact(number), subject=f"student:{number}")
+    until(lambda: campus.count() == 3)
+    campus.web.streams.clear()
+    return campus

@@ -81,16 +81,17 @@ class School:
         return {**row._asdict(), "age": 20}
 
 
-def content(reader: TantivyReader) -> dict[int, str]:
+def content(reader: TantivyReader) -> list[tuple[int, str]]:
+    """A list, because a student may not be there twice."""
     reader.refresh()
-    return {hit.id: hit.first_name for hit in reader.search("everyone", limit=200, offset=0).hits}
+    return sorted((hit.id, hit.first_name) for hit in reader.search("everyone", limit=200, offset=0).hits)
 
 
 ACTIONS = st.tuples(st.sampled_from(["batch", "create", "change", "change", "remove", "purge"]), st.integers(0, 50))
 DELIVERIES = st.tuples(st.just("deliver"), st.integers(0, 50))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ACTIONS | DELIVERIES, max_size=25), st.randoms(use_true_random=False))
 def test_whatever_order_events_come_in_the_index_ends_as_the_truth(steps: list[tuple[str, int]], rnd) -> None:  # type: ignore[no-untyped-def]
     school = School()
@@ -114,7 +115,7 @@ def test_whatever_order_events_come_in_the_index_ends_as_the_truth(steps: list[t
         rnd.shuffle(late)
         for start in range(0, len(late), 3):
             deliver(*late[start : start + 3])
-        assert content(engine.reader()) == {row.id: row.first_name for row in school.rows.values()}
+        assert content(engine.reader()) == [(row.id, row.first_name) for row in school.students()]
         writer.close()
 
 

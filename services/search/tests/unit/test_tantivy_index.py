@@ -71,6 +71,17 @@ def test_an_older_version_and_a_second_copy_change_nothing(engine: TantivyEngine
     assert names(reader, "lee") == ["Newer"]
 
 
+def test_an_older_version_loses_against_a_batch_that_is_not_committed_yet(
+    engine: TantivyEngine, indexed: Indexed
+) -> None:
+    reader = indexed(row(1))
+    writer = writer_of(engine)
+    writer.put([row(number, "Batch", version=3) for number in range(2, 5)])
+    assert not writer.put_if_newer(row(2, "Old", version=2))
+    writer.commit()
+    assert names(reader, "lee") == ["Ann", "Batch", "Batch", "Batch"]
+
+
 def test_a_removed_student_stays_removed_over_a_restart(engine: TantivyEngine, indexed: Indexed) -> None:
     reader = indexed(row(1), row(2, "Bob"))
     writer = writer_of(engine)
@@ -183,9 +194,9 @@ def test_a_writer_whose_files_vanish_says_so(engine: TantivyEngine, indexed: Ind
 @pytest.mark.parametrize(
     "query",
     [
-        '"(*:* AND [a TO b]) \\ <script>', "*", "?", "~", "first:ann", "ann~2", "ann^5", "+ann -lee", "/.*/", 
+        '"(*:* AND [a TO b]) \\ <script>', "*", "?", "~", "first:ann", "ann~2", "ann^5", "+ann -lee", "/.*/",
         "a OR b",
-        "NOT ann", '"', "\\", "(((((", "{!func}", "ann\x00lee", "\u202eann", "😀", "x" * 200, "a " * 100, 
+        "NOT ann", '"', "\\", "(((((", "{!func}", "ann\x00lee", "\u202eann", "😀", "x" * 200, "a " * 100,
         "é\u0301" * 60,
         "@", "@@@@", "a@", "@b", "%00", "../../etc/passwd", "';DROP TABLE student;--",
     ],

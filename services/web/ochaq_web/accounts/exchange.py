@@ -14,10 +14,9 @@ from django.views.decorators.csrf import csrf_exempt
 from ochaq_shared.identity import bearer
 from ochaq_shared.problems import Problem
 
-from ochaq_web.accounts import selectors, services
-from ochaq_web.accounts.models import User, short_hash
+from ochaq_web.accounts.selectors import Caller, caller_of_access, caller_of_session
 from ochaq_web.config.environment import environment
-from ochaq_web.core.identity import access_tokens
+from ochaq_web.core.identity import access_tokens, signer
 
 AUDIENCES = {"files", "search", "realtime"}
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -30,34 +29,33 @@ def identity(request: HttpRequest) -> HttpResponse:
     if audience not in AUDIENCES:
         raise Problem("auth.forbidden", "X-Ochaq-Audience names no service.")
     response = HttpResponse(status=204)
-    found = _by_token(request) or _by_session(request)
-    if found:
-        user, session = found
-        response.headers["X-Ochaq-Identity"] = services.identity_sign(user=user, session=session, audience=audience)
+    caller = _by_token(request) or _by_session(request)
+    if caller:
+        response.headers["X-Ochaq-Identity"] = signer().sign(
+            audience, str(caller.user_id), roles=caller.roles, session=caller.session
+        )
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _by_token(request: HttpRequest) -> tuple[User, str] | None:
+def _by_token(request: HttpRequest) -> Caller | None:
     token = bearer(request.headers.get("Authorization"))
     if token is None:
         return None
-    claimed = access_tokens().verify(token)
-    user = selectors.user_of_access(claimed)
-    if user is None:
+    caller = caller_of_access(access_tokens().verify(token))
+    if caller is None:
         raise Problem("auth.invalid_token")
-    return user, claimed.session or ""
+    return caller
 
 
-def _by_session(request: HttpRequest) -> tuple[User, str] | None:
+def _by_session(request: HttpRequest) -> Caller | None:
     key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    if not key:
+    if not key or "\x00" in key:
         return None
     if request.headers.get("X-Original-Method", "GET").upper() not in SAFE and not _same_site(request):
         # The cookie came along by itself; nothing shows that one of our pages sent the request.
         raise Problem("auth.cross_site")
-    user = None if "\x00" in key else selectors.user_of_session(key)
-    return (user, short_hash(key)) if user else None
+    return caller_of_session(key)
 
 
 def _same_site(request: HttpRequest) -> bool:

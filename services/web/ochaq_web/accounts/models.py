@@ -122,7 +122,7 @@ class Session(AbstractBaseSession):
 
     user = models.ForeignKey("accounts.User", models.CASCADE, null=True, related_name="sessions")
 
-    objects: ClassVar[SessionManager] = SessionManager()  # type: ignore[assignment]
+    objects: ClassVar[SessionManager] = SessionManager()
 
     class Meta:
         verbose_name = _("session")

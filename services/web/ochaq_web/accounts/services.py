@@ -109,17 +109,13 @@ def user_deactivate(*, user: User) -> None:
     _announce_end(user.pk, None)
 
 
-def identity_sign(*, user: User, session: str | None, audience: str) -> str:
-    """A 60-second token with which another service knows this user."""
-    return signer().sign(audience, str(user.pk), roles=user.role_names, session=session)
-
-
 def identity_token(request: HttpRequest, *, audience: str) -> str:
-    """The same for whoever sent this request, for pages that another service fills; raises `auth.required`."""
+    """A 60-second token for another service that speaks for whoever sent this request; raises `auth.required`."""
     if not isinstance(request.user, User):
         raise Problem("auth.required")
     key = request.session.session_key
-    return identity_sign(user=request.user, session=short_hash(key) if key else None, audience=audience)
+    user, session = request.user, short_hash(key) if key else None
+    return signer().sign(audience, str(user.pk), roles=user.role_names, session=session)
 
 
 def tokens_for_credentials(*, login: str, password: str) -> Tokens:

@@ -14,8 +14,9 @@ telemetry.configure("web", "serve", environment().log_level)
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
-from ochaq_web.core.serving import Serving  # noqa: E402
+from ochaq_web.core.serving import Serving, die_with_parent  # noqa: E402
 
+die_with_parent()
 _django = get_wsgi_application()
 # Importing every view takes most of a second, which the first visitor need not wait for.
 get_resolver().url_patterns  # noqa: B018

@@ -57,7 +57,7 @@ def food_list(request: HttpRequest) -> HttpResponse:
 
 
 class CookbookView(APIView):
-    permission_classes = [permission(read=Act.RECIPES_READ, write=Act.RECIPES_WRITE)]
+    permission_classes = (permission(read=Act.RECIPES_READ, write=Act.RECIPES_WRITE),)
 
 
 class Recipes(CookbookView):
@@ -92,7 +92,7 @@ class RecipeById(CookbookView):
 
 
 class Foods(CookbookView):
-    http_method_names = ["get", "head", "options"]
+    http_method_names = ("get", "head", "options")
 
     @extend_schema(operation_id="foods_list", parameters=[*LIST, OpenApiParameter("q", str)], responses=FoodPageOutput)
     def get(self, request: Request) -> HttpResponse:

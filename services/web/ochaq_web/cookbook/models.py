@@ -36,8 +36,8 @@ class Tag(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
 
     class Meta:
-        ordering = ["name"]
-        constraints = [models.UniqueConstraint(folded_name(), name="tag_name_unique")]
+        ordering = ("name",)
+        constraints = (models.UniqueConstraint(folded_name(), name="tag_name_unique"),)
 
     def __str__(self) -> str:
         return self.name
@@ -53,8 +53,8 @@ class Food(models.Model):
 
     class Meta:
         default_related_name = "foods"
-        ordering = ["name"]
-        constraints = [models.UniqueConstraint(folded_name(), name="food_name_unique")]
+        ordering = ("name",)
+        constraints = (models.UniqueConstraint(folded_name(), name="food_name_unique"),)
 
     def __str__(self) -> str:
         return self.name
@@ -80,12 +80,12 @@ class Recipe(models.Model):
 
     class Meta:
         default_related_name = "recipes"
-        ordering = ["-id"]
-        indexes = [GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="recipe_search_trgm")]
-        constraints = [
+        ordering = ("-id",)
+        indexes = (GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="recipe_search_trgm"),)
+        constraints = (
             models.CheckConstraint(condition=models.Q(servings__range=(1, MAX_SERVINGS)), name="recipe_servings_range"),
             models.CheckConstraint(condition=~models.Q(name=""), name="recipe_has_name"),
-        ]
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -113,12 +113,12 @@ class Ingredient(models.Model):
 
     class Meta:
         default_related_name = "ingredients"
-        ordering = ["position", "id"]
-        constraints = [
+        ordering = ("position", "id")
+        constraints = (
             models.CheckConstraint(
                 condition=models.Q(amount__isnull=True) | models.Q(amount__gte=0), name="amount_not_negative"
             ),
-        ]
+        )
 
     def __str__(self) -> str:
         words = (amount_text(self.amount), self.unit_of_measure, self.food.name)

@@ -8,13 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from ochaq_web.cookbook import answers
 from ochaq_web.cookbook.plates import plate_of
 from ochaq_web.cookbook.rendered import Answer
-from ochaq_web.cookbook.replies import names
+from ochaq_web.cookbook.replies import ANONYMOUS, is_for_everybody, names
 from ochaq_web.core.policy import Act, allows
 
 YEAR = "public, max-age=31536000, immutable"
@@ -22,7 +21,6 @@ MINUTE = "public, max-age=60"
 
 
 @require_safe
-@cache_control(private=True, no_cache=True)
 def recipe_list(request: HttpRequest) -> HttpResponse:
     asked = answers.question(request.path, request.GET)
     shown, answer = answers.list_page(asked)
@@ -39,7 +37,6 @@ def recipe_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@cache_control(private=True, no_cache=True)
 def recipe_detail(request: HttpRequest, slug: str) -> HttpResponse:
     shown, answer = answers.detail_page(slug)
     context = {**shown, "can_edit": allows(request.user, Act.RECIPES_WRITE), "cache": _cache(answer)}
@@ -64,6 +61,7 @@ def plate(request: HttpRequest, slug: str) -> HttpResponse:
 def _page(request: HttpRequest, template: str, context: dict[str, Any], answer: Answer) -> HttpResponse:
     response = render(request, template, context)
     response.headers["Cache-Status"] = answer.cache_status
+    response.headers["Cache-Control"] = ANONYMOUS if is_for_everybody(request) else "private, no-cache"
     return response
 
 

@@ -95,7 +95,8 @@ class _Entry:
     def unpack(cls, packed: bytes) -> _Entry | None:
         head, _, body = packed.partition(b"\n")
         try:
-            return cls(*orjson.loads(head), body)
+            generation, etag, expires = orjson.loads(head)
+            return cls(generation, etag, expires, body)
         except (ValueError, TypeError):
             return None  # written by another version of this file: as good as nothing
 

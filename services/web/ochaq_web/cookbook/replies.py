@@ -38,6 +38,13 @@ def carries_credentials(request: HttpRequest) -> bool:
     return "Authorization" in request.headers or settings.SESSION_COOKIE_NAME in request.COOKIES
 
 
+def is_for_everybody(request: HttpRequest) -> bool:
+    """Whether a page that was just rendered holds nothing of its reader: no cookie came but the language's (which
+    `Vary` covers), and no form on it made a token."""
+    cookies = request.COOKIES.keys() - {settings.LANGUAGE_COOKIE_NAME}
+    return not cookies and "Authorization" not in request.headers and not request.META.get("CSRF_COOKIE_NEEDS_UPDATE")
+
+
 def names(header: str, tag: str) -> bool:
     """Whether an `If-Match` or `If-None-Match` names this tag (RFC 9110, section 13.1).
 

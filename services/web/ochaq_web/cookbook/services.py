@@ -192,8 +192,10 @@ def _foods(lines: Sequence[IngredientLine]) -> list[Food]:
 
 
 def _foods_named(names: Sequence[str]) -> dict[str, Food]:
+    # Of two spellings the first counts, as in `_tags`.
+    wanted = {fold(name): name for name in reversed(names)}
     # Sorted, so that two requests that make the same new foods wait for each other in one order only.
-    return {fold(name): food_named(name) for name in sorted(set(names), key=fold)}
+    return {key: food_named(wanted[key]) for key in sorted(wanted)}
 
 
 def fold(name: str) -> str:
@@ -207,7 +209,7 @@ def food_named(name: str) -> Food:
 
 
 def _tags(names: Iterable[str]) -> list[Tag]:
-    wanted = {fold(name): " ".join(name.split()) for name in names}
+    wanted = {fold(name): " ".join(name.split()) for name in reversed(list(names))}
     return [_named(Tag, wanted[key], {"slug": slug_of(wanted[key])}) for key in sorted(wanted)]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import groupby
 
 MAX_SLUG = 80
 
@@ -50,7 +51,8 @@ def latin(text: str) -> str:
 
 def slug_of(name: str) -> str:
     """The word for an address: ASCII letters, digits and single hyphens; `recipe` when nothing of the name is left."""
-    words = re.findall(r"[a-z0-9]+", latin(name))
+    # "ხინკალი (khinkali)" says the same word twice, in two scripts.
+    words = [word for word, _ in groupby(re.findall(r"[a-z0-9]+", latin(name)))]
     return "-".join(words)[:MAX_SLUG].strip("-") or "recipe"
 
 

@@ -10,9 +10,10 @@ from django.db import connection, transaction
 from django.http import HttpResponse
 from ochaq_shared.idempotency import Replay, Scope, begin, body_hash, finish
 from ochaq_shared.problems import Problem
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+from ochaq_web.core.rendering import HouseJSON
 
 # What the first answer said about the resource it made; everything else (ids of requests, dates) is the replay's own.
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
@@ -63,7 +64,7 @@ def _rendered(response: HttpResponse) -> HttpResponse:
     """The bytes have to exist inside the transaction; DRF would render them after the view."""
     if not isinstance(response, Response):
         return response
-    content = b"" if response.data is None else JSONRenderer().render(response.data)
+    content = b"" if response.data is None else HouseJSON().render(response.data)
     plain = HttpResponse(content, status=response.status_code, content_type="application/json")
     for name, value in response.headers.items():
         # DRF decides the type when it renders; until then the header holds Django's guess.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import sys
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from io import BytesIO
@@ -55,6 +58,13 @@ def _give_length(environ: dict[str, Any]) -> Answer | None:
     body.seek(0)
     environ["wsgi.input"], environ["CONTENT_LENGTH"] = body, str(size)
     return None
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this worker when granian's parent process is killed, or it would go on holding the port."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def health_of(process: str, *, stall_after: float | None = None) -> Health:

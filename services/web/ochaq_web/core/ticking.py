@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 import structlog
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from prometheus_client import Counter
 
 from ochaq_web.core.events import Ticker
@@ -57,6 +57,10 @@ def tick(ticker: Ticker) -> None:
             if held:
                 ticker.run()
                 outcome = "done"
+    except (OperationalError, InterfaceError) as error:
+        outcome = "postponed"
+        log.warning("ticker.postponed", ticker=ticker.name, error=type(error).__name__)
+        connection.close()
     except Exception as error:  # a ticker must survive everything that one tick can meet
         outcome = "failed"
         log.exception("ticker.failed", ticker=ticker.name, error=type(error).__name__)

@@ -20,7 +20,8 @@ def job_start(*, actor: Any, body: object) -> Job:
         raise Problem("request.invalid", errors=[FieldError("", "type", "An object with kind and params.")])
     unknown = sorted(str(name) for name in set(body) - {"kind", "params"})
     if unknown:
-        raise Problem("request.invalid", errors=[FieldError(f"/{name}", "unknown", "Unknown name.") for name in unknown])
+        errors = [FieldError(f"/{name}", "unknown", "Unknown name.") for name in unknown]
+        raise Problem("request.invalid", errors=errors)
     kind = kind_named(body.get("kind"))
     require(actor, kind.act)
     return services.job_enqueue(kind=kind.name, params=body.get("params"), owner=actor)

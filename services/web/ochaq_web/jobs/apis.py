@@ -31,7 +31,7 @@ FILTERS = [
 class JobsView(APIView):
     """One's own jobs; operators see everybody's."""
 
-    permission_classes = [permission(read=Act.JOBS_USE)]
+    permission_classes = (permission(read=Act.JOBS_USE),)
 
     @extend_schema(operation_id="jobs_list", parameters=FILTERS, responses=JobPageShape)
     def get(self, request: Request) -> Response:
@@ -53,7 +53,7 @@ class JobsView(APIView):
 class JobView(APIView):
     """One job; a foreign one is as unknown as one that never was."""
 
-    permission_classes = [permission(read=Act.JOBS_USE)]
+    permission_classes = (permission(read=Act.JOBS_USE),)
 
     @extend_schema(operation_id="jobs_detail", responses=JobShape)
     def get(self, request: Request, job_id: uuid.UUID) -> Response:
@@ -63,7 +63,7 @@ class JobView(APIView):
 class JobCancelView(APIView):
     """Ask a job to stop."""
 
-    permission_classes = [permission(read=Act.JOBS_USE)]
+    permission_classes = (permission(read=Act.JOBS_USE),)
 
     @extend_schema(operation_id="jobs_cancel", request=None, responses={202: JobShape})
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
@@ -73,7 +73,7 @@ class JobCancelView(APIView):
 class JobRetryView(APIView):
     """Queue a failed or cancelled job again."""
 
-    permission_classes = [permission(read=Act.JOBS_USE)]
+    permission_classes = (permission(read=Act.JOBS_USE),)
 
     @extend_schema(operation_id="jobs_retry", request=None, responses={202: JobShape})
     def post(self, request: Request, job_id: uuid.UUID) -> Response:

@@ -43,7 +43,8 @@ class Job(models.Model):
         related_name="jobs",
         db_index=False,  # job_owner_newest serves it
     )
-    dedupe_key = models.CharField(_("dedupe key"), max_length=200, null=True, blank=True, unique=True)  # noqa: DJ001 - NULL is what UNIQUE ignores
+    # NULL, since that is what UNIQUE ignores.
+    dedupe_key = models.CharField(_("dedupe key"), max_length=200, null=True, blank=True, unique=True)
     status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.QUEUED)
     version = models.PositiveIntegerField(default=0, db_default=0)
     attempt = models.PositiveIntegerField(_("attempt"), default=0, db_default=0)

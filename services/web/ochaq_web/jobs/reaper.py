@@ -24,14 +24,17 @@ BATCH = 100
 BACKOFF_SECONDS = 2.0
 BACKOFF_MOST_SECONDS = 300.0
 REDISPATCH_SECONDS = 15
+# After a lost lease the first command may go to the very worker that froze, so the second follows soon.
+REDISPATCH_LOST_SECONDS = 3
 REDISPATCH_MOST_SECONDS = 240
 
 # A job whose turn has not come within its exclusive group is waiting, not lost.
 _UNCLAIMED = f"""
 UPDATE job SET dispatched_at = now(), dispatches = dispatches + 1 WHERE id IN (
-  SELECT id FROM job WHERE status = 'queued' AND run_after <= now()
-    AND (dispatched_at IS NULL OR dispatched_at < now()
-         - least({REDISPATCH_SECONDS} * power(2, least(dispatches, 10) - 1), {REDISPATCH_MOST_SECONDS}) * interval '1 s')
+  SELECT id FROM job WHERE status = 'queued' AND run_after <= clock_timestamp()
+    AND (dispatched_at IS NULL OR dispatched_at < now() - interval '1 s' * least(
+           CASE WHEN lost_leases > 0 THEN {REDISPATCH_LOST_SECONDS} ELSE {REDISPATCH_SECONDS} END
+           * power(2, least(dispatches, 10) - 1), {REDISPATCH_MOST_SECONDS}))
     AND (exclusive = '' OR NOT EXISTS (
       SELECT FROM job AS other WHERE other.exclusive = job.exclusive AND other.id <> job.id
         AND (other.status = 'running' OR other.status = 'queued' AND other.id < job.id)))

@@ -60,7 +60,7 @@ def jobs_recent(limit: int = 20) -> list[Job]:
 def workers_seen() -> list[dict[str, Any]]:
     """The workers that hold a lease now, as the leases tell it."""
     held = Job.objects.filter(status=Status.RUNNING, lease_until__gt=Now()).order_by("lease_owner")
-    return list(held.values("lease_owner", "lease_until", "kind", "id"))
+    return [dict(row) for row in held.values("lease_owner", "lease_until", "kind", "id")]
 
 
 def job_latest(actor: Any, kind: str) -> Job | None:

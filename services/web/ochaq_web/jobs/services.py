@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from ochaq_shared.problems import Problem
 from ochaq_shared.telemetry import current_request_id
 from psycopg.types.json import Jsonb
@@ -29,7 +30,7 @@ _CLAIM = f"""
 UPDATE job SET status = 'running', attempt = attempt + 1, fence = fence + 1, version = version + 1,
   lease_owner = %(worker)s, lease_until = now() + interval '{LEASE_SECONDS} s', started_at = coalesce(started_at, now())
 WHERE id = %(id)s AND cancel_requested_at IS NULL
-  AND (status = 'queued' AND run_after <= now() OR status = 'running' AND lease_until < now())
+  AND (status = 'queued' AND run_after <= clock_timestamp() OR status = 'running' AND lease_until < now())
   AND (exclusive = '' OR NOT EXISTS (
     SELECT FROM job AS other WHERE other.exclusive = job.exclusive AND other.id <> job.id
       AND (other.status = 'running' OR other.status = 'queued' AND other.id < job.id)))
@@ -51,14 +52,16 @@ RETURNING *, progress_told_at IS NOT DISTINCT FROM now() AS tell
 
 _FINISH = f"""
 UPDATE job SET status = %(status)s, version = version + 1, finished_at = now(), result = %(result)s, error = %(error)s,
-  progress_done = CASE WHEN %(status)s = 'succeeded' THEN greatest(progress_done, progress_total) ELSE progress_done END,
+  progress_done = CASE WHEN %(status)s = 'succeeded' THEN greatest(progress_done, progress_total)
+    ELSE progress_done END,
   {_FREE_LEASE}
 WHERE id = %(id)s AND fence = %(fence)s AND status = 'running'
 RETURNING *
 """  # noqa: S608
 
 _CANCEL = """
-UPDATE job SET version = version + 1, cancel_requested_at = coalesce(cancel_requested_at, now()), cancelled_by = %(actor)s,
+UPDATE job SET version = version + 1,
+  cancel_requested_at = coalesce(cancel_requested_at, now()), cancelled_by = %(actor)s,
   finished_at = CASE WHEN status = 'queued' THEN now() END,
   status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END
 WHERE id = %(id)s AND status IN ('queued', 'running')
@@ -74,7 +77,8 @@ RETURNING *
 
 _NEXT_OF_GROUP = """
 UPDATE job SET dispatched_at = now(), dispatches = dispatches + 1 WHERE id = (
-  SELECT id FROM job WHERE exclusive = %(group)s AND status = 'queued' AND run_after <= now() ORDER BY id LIMIT 1)
+  SELECT id FROM job WHERE exclusive = %(group)s AND status = 'queued' AND run_after <= clock_timestamp()
+  ORDER BY id LIMIT 1)
 RETURNING *
 """
 
@@ -97,11 +101,13 @@ def job_enqueue(*, kind: str, params: object, owner: Any, dedupe_key: str | None
             dedupe_key=dedupe_key,
             version=1,
             progress_total=checked.total(),
+            dispatched_at=Now(),
+            dispatches=1,
             trace=current_request_id(),
         )
         job.save(force_insert=True)
-        job = _one("UPDATE job SET dispatched_at = now(), dispatches = 1 WHERE id = %(id)s RETURNING *", {"id": job.id})
-        assert job is not None
+        # The database fills in the times, so that every comparison with them is made by one clock.
+        job.refresh_from_db()
         announce(job, "queued", actor=str(job.owner_id or ""))
         dispatch(job)
     return job
@@ -228,7 +234,8 @@ def _lock_group(job_id: uuid.UUID) -> None:
     """Claims within one exclusive group pass one by one; two at once would both see the group free."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended('job:' || exclusive, 0)) FROM job WHERE id = %s AND exclusive <> ''",
+            "SELECT pg_advisory_xact_lock(hashtextextended('job:' || exclusive, 0))"
+            " FROM job WHERE id = %s AND exclusive <> ''",
             (job_id,),
         )
 

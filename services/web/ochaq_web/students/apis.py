@@ -32,7 +32,7 @@ FILTERS = [
 class StudentView(APIView):
     """The permission all student doors share: staff read, managers write."""
 
-    permission_classes = [permission(read=Act.STUDENTS_READ, write=Act.STUDENTS_WRITE)]
+    permission_classes = (permission(read=Act.STUDENTS_READ, write=Act.STUDENTS_WRITE),)
 
 
 class StudentsView(StudentView):

@@ -100,20 +100,30 @@ def copy_lines(rows: list[Row]) -> list[str]:
 
 
 def student_batch_create(*, job_id: uuid.UUID, fence: int, chunk: int, body: bytes) -> Stored:
-    """Store one chunk of a job's students, once."""
+    """Store one chunk of a job's students, once. Where an address is taken already, that row gets another one."""
     # Parsed before the job is locked: while one chunk is being copied, the next one is read.
     rows = batch_parse(body)
-    lines = copy_lines(rows)
-    with transaction.atomic():
-        job_hold(job_id=job_id, fence=fence)
-        known = StudentChunk.objects.filter(job_id=job_id, chunk=chunk).first()
-        if known is not None:
-            return _again(known, len(rows))
-        feed_lock()
-        first, last = _insert(rows, lines)
-        StudentChunk.objects.create(job_id=job_id, chunk=chunk, first_id=first, last_id=last, count=len(rows))
-        facts.tell_batch(StudentsBatchCreated(first_id=first, last_id=last, count=len(rows), job_id=str(job_id)))
-    return Stored(first, last, len(rows), replayed=False)
+    for attempt in range(TRIES):
+        lines = copy_lines(rows)
+        try:
+            with transaction.atomic():
+                return _store(job_id, fence, chunk, lines)
+        except UniqueViolation:
+            _rename_taken(rows, attempt)
+    raise Problem("conflict", "The batch holds an address more than once.")
+
+
+def _store(job_id: uuid.UUID, fence: int, chunk: int, lines: list[str]) -> Stored:
+    job_hold(job_id=job_id, fence=fence)
+    known = StudentChunk.objects.filter(job_id=job_id, chunk=chunk).first()
+    if known is not None:
+        return _again(known, len(lines))
+    feed_lock()
+    first, last = _reserve(len(lines))
+    _copy(first, lines)
+    StudentChunk.objects.create(job_id=job_id, chunk=chunk, first_id=first, last_id=last, count=len(lines))
+    facts.tell_batch(StudentsBatchCreated(first_id=first, last_id=last, count=len(lines), job_id=str(job_id)))
+    return Stored(first, last, len(lines), replayed=False)
 
 
 def _again(known: StudentChunk, size: int) -> Stored:
@@ -121,20 +131,6 @@ def _again(known: StudentChunk, size: int) -> Stored:
     if known.count != size:
         raise Problem(problems.CHUNK_DIFFERS)
     return Stored(known.first_id, known.last_id, known.count, replayed=True)
-
-
-def _insert(rows: list[Row], lines: list[str]) -> tuple[int, int]:
-    """Copy the rows in; where an address is taken already, that row gets another one and the copy is tried again."""
-    for attempt in range(TRIES):
-        first, last = _reserve(len(rows))
-        try:
-            with transaction.atomic():
-                _copy(first, lines)
-            return first, last
-        except UniqueViolation:
-            _rename_taken(rows, attempt)
-            lines = copy_lines(rows)
-    raise Problem("conflict", "The batch holds an address more than once.")
 
 
 def _reserve(size: int) -> tuple[int, int]:

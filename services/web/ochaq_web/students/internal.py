@@ -26,7 +26,10 @@ class BatchesView(InternalView):
         if request.content_type.partition(";")[0].strip() != NDJSON:
             raise Problem("unsupported_media_type", f"Send {NDJSON}.")
         stored = batches.student_batch_create(
-            job_id=_uuid(request, "job"), fence=_number(request, "fence"), chunk=_number(request, "chunk"), body=_body(request)
+            job_id=_uuid(request, "job"),
+            fence=_number(request, "fence"),
+            chunk=_number(request, "chunk"),
+            body=_body(request),
         )
         return Response(asdict(stored))
 

@@ -13,8 +13,9 @@ AGE_LEAST, AGE_MOST = 1, 120
 def folded(field: str) -> Collate:
     """A text without case, ordered by its bytes.
 
-    One index on it serves equality, prefixes (`LIKE 'gül%'`) and keyset order alike. Each index costs a bulk insert about a
-    seventh of its time, so there is none that a sort could replace (age). Folding follows the database's own classes.
+    One index on it serves equality, prefixes (`LIKE 'gül%'`) and keyset order alike. Each index costs a bulk insert
+    about a seventh of its time, so there is none that a sort could replace (age). Folding follows the database's
+    own character classes.
     """
     return Collate(Lower(field), "C")
 
@@ -44,9 +45,7 @@ class Student(models.Model):
                 name="student_email_once",
                 violation_error_message=_("Another student has this e-mail address."),
             ),
-            models.CheckConstraint(
-                name="student_age_sane", condition=models.Q(age__gte=AGE_LEAST, age__lte=AGE_MOST)
-            ),
+            models.CheckConstraint(name="student_age_sane", condition=models.Q(age__gte=AGE_LEAST, age__lte=AGE_MOST)),
         )
         indexes = (
             models.Index(folded("first_name"), "id", name="student_first_name_folded"),

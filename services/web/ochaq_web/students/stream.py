@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 from django.db import connection
@@ -26,11 +27,11 @@ def student_stream(*, after_id: int = 0, until_id: int | None = None) -> Iterato
         after_id = rows[-1][0]
 
 
-def _page(after_id: int, until_id: int) -> list[tuple[object, ...]]:
+def _page(after_id: int, until_id: int) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(_NEXT, (after_id, until_id))
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
-def _line(row: tuple[object, ...]) -> bytes:
+def _line(row: tuple[Any, ...]) -> bytes:
     return orjson.dumps(dict(zip(COLUMNS, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)

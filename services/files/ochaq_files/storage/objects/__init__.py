@@ -1,4 +1,4 @@
-"""Where bytes are kept: one interface, a local directory or any S3 behind it."""
+"""Where bytes are kept: one interface, a local directory or any S3 (module `s3`, loaded where it is used) behind it."""
 
 from ochaq_files.storage.objects.base import (
     ObjectCorrupt,
@@ -10,7 +10,6 @@ from ochaq_files.storage.objects.base import (
     object_key,
 )
 from ochaq_files.storage.objects.local import LocalObjects
-from ochaq_files.storage.objects.s3 import S3Objects
 
 __all__ = [
     "LocalObjects",
@@ -18,7 +17,6 @@ __all__ = [
     "ObjectMissing",
     "Objects",
     "Piece",
-    "S3Objects",
     "Span",
     "StoreUnavailable",
     "object_key",

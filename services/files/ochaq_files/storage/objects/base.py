@@ -96,6 +96,10 @@ class Objects(ABC):
     def check(self) -> None:
         """Raises `StoreUnavailable` when the store cannot be used now. Blocks, for health checks."""
 
+    async def close(self) -> None:
+        """Let go of connections."""
+        return
+
     def internal_path(self, key: str) -> str | None:
         """The gateway's internal address of the object's file; None when the gateway cannot reach it."""
         return None

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import obstore
-from obstore import Bytes
+import structlog
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
 
@@ -24,8 +24,12 @@ from ochaq_files.storage.objects.base import (
     Stored,
     StoreUnavailable,
 )
+from ochaq_files.storage.objects.lenient import LenientRanges
+
+log = structlog.get_logger(__name__)
 
 IN_FLIGHT = 16
+NOT_PARTIAL = "non-partial response"
 
 
 class S3Objects(Objects):
@@ -45,6 +49,7 @@ class S3Objects(Objects):
             client_options={"allow_http": endpoint.startswith("http://"), "timeout": "30s", "connect_timeout": "3s"},
             retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
         )
+        self._lenient: LenientRanges | None = None
 
     async def _put(self, key: str, content: bytes | Path) -> None:
         try:
@@ -59,7 +64,7 @@ class S3Objects(Objects):
         if span.start == span.stop:
             return b""
         try:
-            found = memoryview(await self._get(span))
+            found = await self._get(span)
         except (NotFoundError, FileNotFoundError):
             raise ObjectMissing(span.key) from None
         except (BaseError, OSError, ValueError) as error:
@@ -68,11 +73,25 @@ class S3Objects(Objects):
             raise ObjectCorrupt(span.key)
         return found
 
-    async def _get(self, span: Span) -> Bytes:
-        # Some servers answer a range that covers the whole object with 200, which the client takes for a fault.
+    async def _get(self, span: Span) -> Buffer:
+        # A whole object is asked for as such: many servers answer a range that covers everything with 200.
         if span.whole:
-            return await (await obstore.get_async(self._store, span.key)).bytes_async()
-        return await obstore.get_range_async(self._store, span.key, start=span.start, end=span.stop)
+            return memoryview(await (await obstore.get_async(self._store, span.key)).bytes_async())
+        if self._lenient is not None:
+            return await self._lenient.get(span)
+        try:
+            return memoryview(await obstore.get_range_async(self._store, span.key, start=span.start, end=span.stop))
+        except BaseError as error:
+            if NOT_PARTIAL not in str(error):
+                raise
+            return await self._get_leniently(span)
+
+    async def _get_leniently(self, span: Span) -> Buffer:
+        # Several reads at once may find out together; the first one's client serves them all.
+        if self._lenient is None:
+            log.warning("store.answers_ranges_with_200")
+            self._lenient = LenientRanges(self._store, in_flight=IN_FLIGHT)
+        return await self._lenient.get(span)
 
     async def size(self, key: str) -> int:
         try:
@@ -94,6 +113,10 @@ class S3Objects(Objects):
         async for page in obstore.list(self._store, prefix, chunk_size=500):
             for meta in page:
                 yield Stored(meta["path"], meta["last_modified"])
+
+    async def close(self) -> None:
+        if self._lenient is not None:
+            await self._lenient.close()
 
     def check(self) -> None:
         try:

@@ -2,23 +2,25 @@
 
 Names repeat: a field has thousands of distinct words, so they are held in memory and compared one by one by rapidfuzz.
 Almost every e-mail address is a word of its own: those stay in the index, whose automaton walks only the words that
-can match, and the words are read back from the column of the few documents found.
+can match, and the words are read back from the few documents found.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Protocol
 
 import tantivy
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import extract
 
+from ochaq_search.engines.tantivy import schema as fields
 from ochaq_search.fuzziness import MAX_EXPANSIONS, Expansion, auto_edits, best
 
 # More distinct words than this within two edits of one word are cut off; a school of a million has some hundreds.
 MAX_FOUND = 20_000
+# Up to this many documents are read for their words.
+MAX_READ = 1_000
 
 
 class Vocabulary(Protocol):
@@ -86,6 +88,14 @@ class AddressVocabulary:
         near = extract(term, words, scorer=OSA.distance, processor=None, limit=None, score_cutoff=edits)
         return [(word, int(distance)) for word, distance, _ in near]
 
-    def _words(self, query: tantivy.Query) -> Sequence[str]:
+    def _words(self, query: tantivy.Query) -> list[str]:
+        """The distinct words of the field in the documents that match.
+
+        Reading a stored document costs a tenth of looking up a word in the column, but only the column can count words
+        without touching every document; so it is kept for words that very many students share.
+        """
+        hits = self._searcher.search(query, limit=MAX_READ + 1, count=False).hits
+        if len(hits) <= MAX_READ:
+            return list({fields.address_word(self._searcher.doc(address), self._field) for _, address in hits})
         found = self._searcher.aggregate(query, {"words": {"terms": {"field": self._field, "size": MAX_FOUND}}})
         return [bucket["key"] for bucket in found["words"]["buckets"]]

@@ -10,12 +10,13 @@ REST_FRAMEWORK = {
     # Default deny: a view that does not say who may use it answers 403 to everybody.
     "DEFAULT_PERMISSION_CLASSES": ["ochaq_web.core.policy.Nobody"],
     "DEFAULT_PARSER_CLASSES": ["ochaq_web.core.parsing.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["ochaq_web.core.rendering.HouseJSON"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ochaq_web.core.parsing.AlwaysJSON",
     "DEFAULT_PAGINATION_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "ochaq_web.core.problems.answer_api_exception",
-    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+    # Serializers leave times alone; the renderer writes all of them in one way.
+    "DATETIME_FORMAT": None,
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

@@ -14,8 +14,9 @@ def database(url: str, threads: int) -> dict[str, Any]:
     entry: dict[str, Any] = {known[key]: value for key, value in parts.items() if key in known}
     rest = {key: value for key, value in parts.items() if key not in known}
     options = {"connect_timeout": 3, "application_name": "ochaq-web", **rest}
-    # A pool gives up after three seconds, so a dead database becomes a quick 503 instead of a queue of threads.
-    pool = {"min_size": 1, "max_size": threads + 2, "timeout": 3, "max_idle": 120}
+    # The pool gives up early on both sides: a dead database becomes a quick 503 instead of a queue of threads, and a
+    # database that is back is found by the next request, not at the end of the pool's growing pauses.
+    pool = {"min_size": 1, "max_size": threads + 2, "timeout": 1.5, "reconnect_timeout": 0.5, "max_idle": 120}
     return {
         "ENGINE": "django.db.backends.postgresql",
         **entry,

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('motif', models.CharField(default='chunk', max_length=20)),
             ],
             options={
-                'ordering': ['name'],
+                'ordering': ('name',),
                 'default_related_name': 'foods',
                 'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('name'), name='food_name_unique')],
             },
@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ('food', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='cookbook.food')),
             ],
             options={
-                'ordering': ['position', 'id'],
+                'ordering': ('position', 'id'),
                 'default_related_name': 'ingredients',
             },
         ),
@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
                 ('foods', models.ManyToManyField(through='cookbook.Ingredient', to='cookbook.food')),
             ],
             options={
-                'ordering': ['-id'],
+                'ordering': ('-id',),
                 'default_related_name': 'recipes',
             },
         ),
@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                 ('slug', models.SlugField(max_length=80, unique=True)),
             ],
             options={
-                'ordering': ['name'],
+                'ordering': ('name',),
                 'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('name'), name='tag_name_unique')],
             },
         ),

@@ -55,6 +55,22 @@ ROLE_LABELS = {
     "customer": _("customer"),
     "operator": _("operator"),
 }
+# A problem's own title is the API's word for it; people read these.
+PROBLEM_HEADINGS = {
+    400: _("We could not read that"),
+    401: _("Please sign in first"),
+    403: _("This is not for your account"),
+    404: _("There is nothing at this address"),
+    405: _("That cannot be done here"),
+    409: _("Somebody else was faster"),
+    413: _("That is too large"),
+    422: _("Something there is not right yet"),
+    429: _("That was too much at once"),
+    500: _("Something broke on our side"),
+    502: _("A part of the house does not answer"),
+    503: _("A part of the house does not answer"),
+    504: _("A part of the house does not answer"),
+}
 FILE_KIND_ICONS = {"image", "video", "audio", "text", "pdf"}
 
 
@@ -195,6 +211,12 @@ def kind_label(kind: str) -> str:
 @register.filter
 def file_kind_label(kind: str) -> str:
     return str(FILE_KIND_LABELS.get(kind, kind))
+
+
+@register.filter
+def problem_heading(problem: dict[str, Any]) -> str:
+    """What went wrong, in the reader's language; the problem's own title where we have no words for its status."""
+    return str(PROBLEM_HEADINGS.get(problem.get("status") or 0, problem.get("title") or _("Something went wrong")))
 
 
 @register.filter

@@ -1,9 +1,11 @@
 // Files: drop or choose, a bar per file, equal content told as such, and status that moves by itself.
 import { bytes, csrfToken, t } from "./client.js";
-import { $, el, icon } from "./dom.js";
-import { problemFrom } from "./http.js";
+import { confirmDanger } from "./dialog.js";
+import { $, $$, el, icon } from "./dom.js";
+import { problemFrom, request } from "./http.js";
 import { listen } from "./live.js";
 import { calmly, refresh } from "./region.js";
+import { toast } from "./toast.js";
 
 const AT_ONCE = 3;
 const drop = $("[data-drop]");
@@ -13,7 +15,8 @@ const list = $("[data-uploads]");
 const waiting = [];
 let running = 0;
 
-const again = calmly(() => refresh("files"), 300);
+const look = () => refresh("files", "actions");
+const again = calmly(look, 300);
 const pageOf = (folder) => (folder ? `/files/?folder=${encodeURIComponent(folder)}` : "/files/");
 
 class Upload {
@@ -108,6 +111,23 @@ async function work() {
   running -= 1;
 }
 
+async function remove({ dataset: { remove: id, name } }) {
+  const sure = await confirmDanger({ title: t("Remove {name}?", { name }), text: t("It leaves this folder for everybody who can see it."), action: t("Remove") });
+  if (!sure) return;
+  await request(`/api/v1/files/${id}`, { method: "DELETE" });
+  toast({ kind: "success", title: t("{name} is removed", { name }) });
+  await look();
+}
+
+const showRemovers = (root = document) => $$("[data-remove]", root).forEach((button) => (button.hidden = false));
+showRemovers();
+document.addEventListener("region", ({ target }) => showRemovers(target));
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest?.("[data-remove]");
+  // A refusal has been shown already; the file is simply still there.
+  if (button) remove(button).catch(() => {});
+});
+
 const folderNow = () => $("#upload-folder").value.trim().replace(/^\/+|\/+$/g, "");
 
 form.addEventListener("submit", (event) => {
@@ -119,6 +139,8 @@ chooser.addEventListener("change", () => {
   enqueue(chooser.files, folderNow());
   chooser.value = "";
 });
+// A plain form sends one file at a time; with bars for each, several at once are welcome.
+chooser.multiple = true;
 $("[data-upload-button]").hidden = true;
 $("[data-drop-hint]").hidden = false;
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 from ochaq_web.cookbook.amounts import amount_display, amount_text
 
 AMOUNTS = st.decimals(min_value=0, max_value=Decimal("999.999"), places=3)

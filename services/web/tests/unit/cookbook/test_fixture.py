@@ -79,7 +79,15 @@ def test_vegan_and_vegetarian_are_true(recipe: dict[str, Any]) -> None:
     foods = {line["food"] for line in recipe["ingredients"]}
     if "vegetarian" in recipe["tags"] or "vegan" in recipe["tags"]:
         assert not categories & FLESH
-        assert not foods & {"gelatine", "fish sauce", "beef broth", "chicken broth", "dashi broth", "lard", "parmesan cheese"}
+        assert not foods & {
+            "gelatine",
+            "fish sauce",
+            "beef broth",
+            "chicken broth",
+            "dashi broth",
+            "lard",
+            "parmesan cheese",
+        }
     if "vegan" in recipe["tags"]:
         assert not categories & FROM_ANIMALS
         assert not foods & {"honey", "mayonnaise", "ghee"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 from ochaq_web.cookbook.selectors import folded_query
 from ochaq_web.cookbook.words import folded, slug_of
 
@@ -21,6 +22,7 @@ from ochaq_web.cookbook.words import folded, slug_of
         ("To'y oshi", "toy-oshi"),
         ("Ўзбек нони", "ozbek-noni"),
         ("ხინკალი", "khinkali"),
+        ("ხინკალი (khinkali)", "khinkali"),
         ("Χωριάτικη", "choriatiki"),
         ("Bœuf à la Straße", "boeuf-a-la-strasse"),
         ("蛋炒饭", "recipe"),

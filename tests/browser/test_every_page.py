@@ -1,0 +1,89 @@
+"""Every page in four widths and both themes: sound, accessible, quiet, and photographed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from ochaq_browser import THEMES, WIDTHS, Campus
+from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.platform, pytest.mark.timeout(300)]
+
+PAGES = {
+    "recipes": (None, "/"),
+    "recipes-found-none": (None, "/?q=zzzz"),
+    "recipe": (None, "/recipes/menemen-eggs-with-tomato-and-pepper/"),
+    "login": (None, "/accounts/login/"),
+    "password-reset": (None, "/accounts/reset/"),
+    "live-signed-out": (None, "/ws/"),
+    "students": ("manager", "/students/"),
+    "students-found-none": ("manager", "/students/?age_min=119"),
+    "students-test": ("manager", "/students/test/"),
+    "jobs": ("manager", "/result/"),
+    "jobs-none": ("student", "/result/"),
+    "files": ("manager", "/files/"),
+    "files-folder": ("manager", "/files/?folder=kitchen/2026"),
+    "live": ("manager", "/ws/"),
+    "profile": ("manager", "/accounts/profile/"),
+    "password-change": ("manager", "/accounts/password/"),
+    "ops": ("operator", "/ops/"),
+    "styleguide": ("operator", "/ops/styleguide/"),
+}
+PROBLEMS = {"not-found": (None, "/no/such/page/"), "forbidden": ("student", "/students/")}
+SERIOUS = {"serious", "critical"}
+SKELETON = """() => ({
+  h1: document.querySelectorAll("h1").length, title: document.title, lang: document.documentElement.lang,
+  main: document.querySelectorAll("main").length, skip: document.querySelector("a").hash,
+  sideways: document.documentElement.scrollWidth - innerWidth, shift: window.__shift })"""
+
+
+def findings(page: Page) -> list[str]:
+    """What axe calls serious or critical, and where."""
+    found = [rule for rule in Axe().run(page).response["violations"] if rule["impact"] in SERIOUS]
+    return [f"{rule['id']}: {node['target']}" for rule in found for node in rule["nodes"]]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_sound_in_every_width_and_theme(campus: Campus, screens: Path, name: str) -> None:
+    role, path = PAGES[name]
+    for width in WIDTHS:
+        for theme in THEMES:
+            tab = campus.tab(role, width, theme)
+            page = tab.open(path)
+            page.screenshot(path=screens / f"{name}-{width}-{theme}.png", full_page=True)
+            seen = page.evaluate(SKELETON)
+            where = f"{name} {width} {theme}: {seen}"
+            assert seen["h1"] == 1 and seen["main"] == 1, where
+            assert seen["title"].endswith("Ochaq") and not seen["title"].startswith("Ochaq"), where
+            assert seen["skip"] == "#main" and seen["lang"] == "en", where
+            assert seen["sideways"] <= 0, where
+            assert seen["shift"] <= 0.05, where
+            assert findings(page) == [], where
+            assert tab.violations() == [] and tab.complaints == [], f"{where} {tab.violations()} {tab.complaints}"
+            tab.close()
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_problem_is_a_page_with_a_number_to_tell(campus: Campus, screens: Path, name: str) -> None:
+    role, path = PROBLEMS[name]
+    tab = campus.tab(role, 360)
+    page = tab.open(path)
+    page.screenshot(path=screens / f"{name}.png")
+    assert page.locator("h1").count() == 1
+    assert page.locator("main code").inner_text()
+    assert findings(page) == []
+    assert tab.violations() == []
+    tab.close()
+
+
+def test_turkish_pages_are_turkish(campus: Campus, screens: Path) -> None:
+    tab = campus.tab("manager", 360)
+    tab.page.context.add_cookies([{"name": "language", "value": "tr", "url": campus.url}])
+    page = tab.open("/students/test/")
+    page.screenshot(path=screens / "students-test-turkish.png", full_page=True)
+    assert page.evaluate("document.documentElement.lang") == "tr"
+    assert "öğrenci" in page.locator("h1").inner_text()
+    assert findings(page) == [] and tab.complaints == []
+    tab.close()
