@@ -42,7 +42,7 @@ demo: ## tell the main story through the gateway (starts everything first where 
 
 # --- change it
 
-.PHONY: dev test test-fast lint types format bench requirements messages
+.PHONY: dev test test-fast lint types format bench requirements problems schemas messages
 dev: ## install everything that running, testing and checking need
 	@$(LOCAL) install dev
 
@@ -71,6 +71,12 @@ bench: dev ## measure; figures for docs/benchmarks.md [SIZE=full|small]
 
 requirements: dev ## compile requirements/*.in to hash-pinned *.txt
 	@requirements/compile
+
+problems: dev ## write docs/problems.md from the codes that the source defines
+	@$(BIN)/python docs/tools/problems_page.py
+
+schemas: dev ## write the JSON Schemas of new event types
+	@$(BIN)/python -m ochaq_shared.events.schema_files
 
 messages: dev ## collect marked strings and compile the translations
 	@$(BIN)/python -m ochaq_web.translations update

@@ -2,9 +2,9 @@
 
     python tests/bench/files.py [--size small|full] [--json]
 
-Zip: our computed layout against Starlette's FileResponse of the same bytes. Upload: form parsing with SHA-256, CRC-32 and a
-durable spool against the same path without hashing, and against Starlette's own form with MD5. Everything runs in this
-process, sending to nowhere, so that the figures are processor seconds per gigabyte of this code and nothing else.
+Zip: our computed layout against Starlette's FileResponse of the same bytes. Upload: form parsing with SHA-256, CRC-32
+and a durable spool against the same path without hashing, and against Starlette's own form with MD5. Everything runs in
+this process, sending to nowhere, so that the figures are processor seconds per gigabyte of this code and nothing else.
 Both sides take turns (A B A B); medians are compared.
 """
 
@@ -85,7 +85,7 @@ async def zip_sides(directory: Path, mebibytes: int) -> dict[str, Run]:
             pass
 
         async def receive() -> Any:
-            return {"type": "http.request"}
+            await asyncio.Event().wait()  # this client never leaves
 
         await FileResponse(whole)({"type": "http", "method": "GET", "headers": []}, receive, send)
 

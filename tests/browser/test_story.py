@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ def test_a_manager_starts_the_job_finds_a_student_and_keeps_a_photo(
 
     page = working.open("/students/test/")
     page.get_by_text("10,000", exact=True).first.click()
-    page.click("main form button[type=submit]")
+    with page.expect_navigation():
+        page.click("main form button[type=submit]")
     page.screenshot(path=screens / "story-1-started.png")
     page.wait_for_selector(DONE, timeout=90_000)
     page.wait_for_selector(".toast.success")
@@ -45,7 +47,7 @@ def test_a_manager_starts_the_job_finds_a_student_and_keeps_a_photo(
 
     page.goto("/files/?folder=story")
     photo = tmp_path / "photo.txt"
-    photo.write_text("not quite a photo\n" * 50)
+    photo.write_text(f"not quite a photo {uuid.uuid4()}\n" * 50)
     page.set_input_files("#upload-file", photo)
     page.wait_for_selector(".upload.done")
     copy = tmp_path / "copy.txt"

@@ -85,7 +85,7 @@ CASES = [
     case(None, "GET", "/api/v1/files/", 401),
     case(None, "GET", "/api/v1/files/", 401, headers={"X-Ochaq-Identity": "1", "X-User": "1", "X_Ochaq_Identity": "1"}),
     case("manager", "GET", f"/api/v1/files/{NOBODY}", 404),
-    case("manager", "GET", "/api/v1/files/xyz", 404),
+    case("manager", "GET", "/api/v1/files/xyz", 422),
     case("manager", "DELETE", f"/api/v1/files/{NOBODY}", 404),
     case("manager", "POST", "/api/v1/files/", 422, data={"folder": "x"}),
     case("manager", "POST", "/api/v1/files/", 422, files={"file": ("x", b"1")}, data={"folder": "../../etc"}),
@@ -129,8 +129,8 @@ def state(platform: Platform) -> list[Any]:
     """How much there is of everything a door could change."""
     web = "SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM {}), (SELECT count(*) FROM {})"
     return [
-        platform.sql("web", web.format("cookbook_recipe", "students_student", "jobs_job")),
-        platform.sql("files", "SELECT count(*) FROM files"),
+        platform.sql("web", web.format("cookbook_recipe", "student", "job")),
+        platform.sql("files", "SELECT count(*) FROM file"),
     ]
 
 

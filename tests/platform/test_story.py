@@ -74,7 +74,7 @@ def _settled(platform: Platform) -> None:
         left = [
             platform.sql("web", "SELECT count(*) FROM outbox WHERE published_at IS NULL"),
             platform.sql("files", "SELECT count(*) FROM outbox WHERE published_at IS NULL"),
-            platform.sql("web", "SELECT count(*) FROM jobs_job WHERE status IN ('queued', 'running')"),
+            platform.sql("web", "SELECT count(*) FROM job WHERE status IN ('queued', 'running')"),
         ]
         if all(rows[0][0] == 0 for rows in left):
             return

@@ -130,18 +130,18 @@ def event(name: str = "jobs.job.changed", *, event_id: str = "", **data: Any) ->
     return live.LiveEvent(event_id or str(uuid.uuid4()), name, live.timestamp(), data)
 
 
-def start_serve(directory: Path, redis_url: str, **settings: str) -> Realtime:
+def start_process(directory: Path, redis_url: str, process: str = "serve", **settings: str) -> Realtime:
     create_keys(directory, ["web", "realtime"])
     for _ in range(3):
         try:
-            return begin_serve(directory, redis_url, free_port(), settings)
+            return begin_process(directory, redis_url, free_port(), process, settings)
         except ChildProcessError as error:
             # Somebody else on this machine took the port between our looking and the process's binding.
             failure = error
     raise failure
 
 
-def begin_serve(directory: Path, redis_url: str, port: int, settings: dict[str, str]) -> Realtime:
+def begin_process(directory: Path, redis_url: str, port: int, name: str, settings: dict[str, str]) -> Realtime:
     environ = {
         "OCHAQ_MODE": "test",
         "OCHAQ_PUBLIC_URL": PUBLIC_URL,
@@ -154,11 +154,11 @@ def begin_serve(directory: Path, redis_url: str, port: int, settings: dict[str, 
         **settings,
     }
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OCHAQ_")}
-    with (directory / f"serve-{port}.log").open("wb") as log:
-        command = [sys.executable, "-m", "ochaq_realtime", "serve"]
+    with (directory / f"{name}-{port}.log").open("wb") as log:
+        command = [sys.executable, "-m", "ochaq_realtime", name]
         process = subprocess.Popen(command, env={**clean, **environ}, stdout=log, stderr=log)
     running = Realtime(port, process, redis.Redis.from_url(redis_url), Signer(directory / "web.pem", "web"))
-    wait_ready(running, directory / f"serve-{port}.log")
+    wait_ready(running, directory / f"{name}-{port}.log")
     return running
 
 
@@ -179,11 +179,11 @@ Starter = Callable[..., Realtime]
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
-    """Starts `serve` processes and ends those that still run."""
+    """Starts processes of the service and ends those that still run."""
     running: list[Realtime] = []
 
-    def begin(redis_url: str, **settings: str) -> Realtime:
-        running.append(start_serve(tmp_path_factory.mktemp("realtime"), redis_url, **settings))
+    def begin(redis_url: str, process: str = "serve", **settings: str) -> Realtime:
+        running.append(start_process(tmp_path_factory.mktemp("realtime"), redis_url, process, **settings))
         return running[-1]
 
     yield begin

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import orjson
 from ochaq_shared.events import CloudEvent
 from ochaq_shared.events.base import UnknownEvent
+from prometheus_client import Histogram
 
 from ochaq_search.announcements import Announcements
 from ochaq_search.changes import Changes
@@ -15,6 +18,11 @@ from ochaq_search.indexing import LiveIndex
 from ochaq_search.rebuilds import Lease, run_job
 
 COMMAND = "search.rebuild"
+LAG_SECONDS = Histogram(
+    "ochaq_search_lag_seconds",
+    "From the making of an event to its commit in the index",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
+)
 ClaimJob = Callable[[str], Lease | None]
 
 
@@ -26,6 +34,8 @@ class StudentEvents:
 
     def __call__(self, events: Sequence[CloudEvent]) -> None:
         self._live.apply(Changes.of(event.fact() for event in events))
+        for event in events:
+            LAG_SECONDS.observe(max(0.0, time.time() - datetime.fromisoformat(event.time).timestamp()))
 
 
 class RebuildCommands:

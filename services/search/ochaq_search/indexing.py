@@ -82,8 +82,7 @@ class LiveIndex:
                 if self._writer is None:
                     return
                 try:
-                    changes.write(self._writer, self._source)
-                    self._writer.commit()
+                    _commit(changes, self._writer, self._source)
                     return
                 except EngineUnavailable as error:
                     self._lose(str(error))
@@ -165,6 +164,20 @@ class LiveIndex:
         while not self.stopping.is_set():
             yield RETRY_SECONDS[-1]
         raise Stopping
+
+
+def _commit(changes: Changes, writer: StudentWriter, source: StudentSource) -> None:
+    began = time.monotonic()
+    changes.write(writer, source)
+    written = time.monotonic()
+    writer.commit()
+    log.info(
+        "changes.committed",
+        weight=changes.weight,
+        ranges=len(changes.ranges),
+        write_ms=round((written - began) * 1000, 1),
+        commit_ms=round((time.monotonic() - written) * 1000, 1),
+    )
 
 
 def counted(rows: Iterable[StudentRow], progress: Callable[[int], None]) -> Iterator[StudentRow]:

@@ -73,6 +73,17 @@ class Lease:
             self.over.set()
             thread.join()
 
+    def tell(self) -> None:
+        """One heartbeat: how far we are, and whether to go on."""
+        progress = {"done": self.done, "total": max(self.total, self.done)}
+        try:
+            answer = self._post("heartbeat", {"fence": self.fence, "progress": progress, "checkpoint": None}).json()
+            self.cancelled = self.cancelled or bool(answer.get("cancel"))
+        except UpstreamProblem:
+            self.lost = True
+        except Unavailable:
+            log.warning("job.heartbeat_missed", job_id=self.job_id)
+
     def finish(self, status: str, *, result: dict[str, Any] | None = None, error: dict[str, str] | None = None) -> None:
         """Tell web how it ended, patiently; when web stays away, the lease runs out and the job is done again."""
         body = {"fence": self.fence, "status": status, "result": result, "error": error}
@@ -88,14 +99,7 @@ class Lease:
 
     def _beat(self) -> None:
         while not self.over.wait(HEARTBEAT_SECONDS):
-            progress = {"done": self.done, "total": max(self.total, self.done)}
-            try:
-                answer = self._post("heartbeat", {"fence": self.fence, "progress": progress, "checkpoint": None}).json()
-                self.cancelled = self.cancelled or bool(answer.get("cancel"))
-            except UpstreamProblem:
-                self.lost = True
-            except Unavailable:
-                log.warning("job.heartbeat_missed", job_id=self.job_id)
+            self.tell()
 
     def _post(self, word: str, body: dict[str, Any]) -> Any:
         return self.web.request("POST", f"/internal/v1/jobs/{self.job_id}/{word}", json=body, idempotent=True)
@@ -118,6 +122,7 @@ def run_job(lease: Lease, live: LiveIndex, announcements: Announcements) -> None
         lease.finish("failed", error=_error("The new index could not be made."))
     else:
         announcements.add(_fact(rebuilt, lease.job_id))
+        lease.tell()
         lease.finish("succeeded", result=asdict(rebuilt))
 
 

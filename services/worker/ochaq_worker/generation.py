@@ -26,7 +26,7 @@ IN_FLIGHT = 2  # while web copies one chunk it reads the next; more would only w
 
 
 def chunk_rows(count: int) -> int:
-    """Rows in one chunk: small jobs in a few, so that indexing overlaps making; big ones in chunks of half a megabyte."""
+    """Rows in one chunk: a small job in a few, so that indexing overlaps making; a big one in half-megabytes."""
     return min(MOST_ROWS, max(LEAST_ROWS, -(-count // 4)))
 
 

@@ -23,7 +23,10 @@ def identity_of(request: Request) -> Identity:
     token = bearer(request.headers.get("authorization"))
     if token is None:
         raise Problem("auth.required", headers={"WWW-Authenticate": "Bearer"})
-    return service_of(request).verifier.verify(token)
+    identity = service_of(request).verifier.verify(token)
+    if not identity.is_service and not is_id(identity.subject):
+        raise Problem("auth.invalid_token")
+    return identity
 
 
 def folder_of(path: str) -> str:

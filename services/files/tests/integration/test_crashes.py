@@ -17,6 +17,8 @@ import httpx
 import psycopg
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def whole(house: Any) -> bool:
     """Every object has a settled row, every row an object, and nothing is unfinished."""

@@ -61,6 +61,8 @@ class SocketConsumer(AsyncConsumer):  # type: ignore[misc]
         await self.send({"type": "websocket.accept"})
         self._outbound = self._runtime.outbound(self.scope, self.base_send)
         self._begin(identity)
+        # The credentials of the handshake need not lie in memory for as long as the socket lives.
+        self.scope["headers"] = []
 
     async def websocket_receive(self, message: Any) -> None:
         if self._connection is not None:

@@ -78,6 +78,13 @@ class HearingProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.heard = True
         super().dataReceived(data)
 
+    def onOpen(self) -> None:
+        """Lets go of the handshake: three copies of its headers, credentials included, per idle socket."""
+        self.clean_headers = []
+        self.http_headers = {}
+        self.http_request_data = b""
+        super().onOpen()
+
     def serverClose(self, code: int | None = None) -> None:
         """Daphne's own goes through a check for the codes that applications may use, and 1012 is none of them."""
         self.sendCloseFrame(code=1000 if code is None else code)

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -226,7 +226,7 @@ def test_whatever_the_order_nothing_is_lost_and_nothing_comes_twice(
     monkeypatch.setattr("ochaq_realtime.hub.FIRST_PAUSE", 0.005)
     Interleavings.redis_url = own_redis.url
     few = settings(
-        max_examples=40,
+        max_examples=25,
         stateful_step_count=30,
         deadline=None,
         suppress_health_check=list(HealthCheck),

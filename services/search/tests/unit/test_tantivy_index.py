@@ -213,6 +213,17 @@ def test_operators_neither_require_nor_exclude(indexed: Indexed) -> None:
     assert names(reader, "+ann -bob") == ["Ann", "Bob"]
 
 
+def test_an_address_word_that_thousands_share_does_not_hide_its_neighbours(indexed: Indexed) -> None:
+    shared = [StudentRow(number, "Ann", "Lee", f"info@school{number}.org", True, 1) for number in range(1, 2501)]
+    rare = [StudentRow(3000 + n, "Bob", "Lee", f"{local}@x.org", True, 1) for n, local in enumerate(("inf", "infos"))]
+    page = indexed(*shared, *rare).search("infp", limit=10, offset=0)
+    assert page.total == 2501
+    assert page.hits[0].email == "info@school1.org"
+    found = indexed(*shared, *rare).search("infox", limit=10, offset=0)
+    assert {hit.email for hit in found.hits if hit.first_name == "Bob"} == {"infos@x.org"}
+    assert found.total == 2501
+
+
 def test_pages_follow_each_other_without_gap_or_repetition(indexed: Indexed) -> None:
     reader = indexed(*(row(number) for number in range(1, 101)))
     whole = [hit.id for hit in reader.search("ann", limit=200, offset=0).hits]

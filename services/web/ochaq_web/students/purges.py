@@ -74,7 +74,6 @@ def _remove_window(job_id: uuid.UUID, fence: int) -> StudentPurge:
         purge = StudentPurge.objects.get(pk=job_id)
         end = _window_end(purge.up_to_id)
         with connection.cursor() as cursor:
-            cursor.execute(_BY_INDEX)
             cursor.execute(_DELETE, (purge.up_to_id if end is None else end,))
             purge.removed += cursor.rowcount
         if end is None:
@@ -97,8 +96,9 @@ def _last_id() -> int:
 
 
 def _window_end(up_to_id: int) -> int | None:
-    """Where a full window ends; None when what is left is less than one."""
+    """Where a full window ends; None when less than one is left. From here on the transaction keeps to the index."""
     with connection.cursor() as cursor:
+        cursor.execute(_BY_INDEX)
         cursor.execute(_WINDOW_END, (up_to_id, WINDOW_ROWS))
         row = cursor.fetchone()
     return int(row[0]) if row else None

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import obstore
 import structlog
@@ -39,15 +40,19 @@ class S3Objects(Objects):
     batch_spans = IN_FLIGHT
 
     def __init__(self, *, endpoint: str, bucket: str, access_key: str, secret_key: str, region: str) -> None:
-        self._store = S3Store(
-            bucket,
-            endpoint=endpoint,
-            access_key_id=access_key,
-            secret_access_key=secret_key,
-            region=region,
-            virtual_hosted_style_request=False,
-            client_options={"allow_http": endpoint.startswith("http://"), "timeout": "30s", "connect_timeout": "3s"},
-            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
+        place: dict[str, Any] = {
+            "endpoint": endpoint,
+            "access_key_id": access_key,
+            "secret_access_key": secret_key,
+            "region": region,
+            "virtual_hosted_style_request": False,
+        }
+        options = {"allow_http": endpoint.startswith("http://"), "connect_timeout": "3s"}
+        retries = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+        self._store = S3Store(bucket, client_options={**options, "timeout": "30s"}, retry_config=retries, **place)
+        # A health check must answer soon, so it does not try again.
+        self._probe = S3Store(
+            bucket, client_options={**options, "timeout": "2s"}, retry_config={"max_retries": 0}, **place
         )
         self._lenient: LenientRanges | None = None
 
@@ -120,7 +125,7 @@ class S3Objects(Objects):
 
     def check(self) -> None:
         try:
-            obstore.head(self._store, "b/readiness")
+            obstore.head(self._probe, "b/readiness")
         except (NotFoundError, FileNotFoundError):
             return
         except (BaseError, OSError) as error:

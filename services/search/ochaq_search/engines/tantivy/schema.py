@@ -8,7 +8,7 @@ import tantivy
 from ochaq_search.engines.base import StudentRow
 from ochaq_search.folding import address_terms, name_terms
 
-VERSION = 1
+VERSION = 2
 
 FIRST = "first"
 LAST = "last"
@@ -24,7 +24,7 @@ def make_schema() -> tantivy.Schema:
     """Words are folded before they come here, so the engine only splits at white space, or not at all.
 
     `local` and `address` are one field to a query (its two words); as two fields of the engine each has a vocabulary
-    half the size. They are columns too, for the counting of words that very many students share.
+    half the size.
     """
     builder = tantivy.SchemaBuilder()
     builder.add_integer_field("id", indexed=True, fast=True)
@@ -33,8 +33,8 @@ def make_schema() -> tantivy.Schema:
     builder.add_boolean_field("demo", indexed=True)
     builder.add_text_field(FIRST, tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field(LAST, tokenizer_name="whitespace", index_option="freq")
-    builder.add_text_field(LOCAL, tokenizer_name="raw", index_option="freq", fast=True)
-    builder.add_text_field(ADDRESS, tokenizer_name="raw", index_option="freq", fast=True)
+    builder.add_text_field(LOCAL, tokenizer_name="raw", index_option="freq")
+    builder.add_text_field(ADDRESS, tokenizer_name="raw", index_option="freq")
     builder.add_bytes_field("source", stored=True)
     return builder.build()
 

@@ -17,10 +17,11 @@ from rapidfuzz.process import extract
 from ochaq_search.engines.tantivy import schema as fields
 from ochaq_search.fuzziness import MAX_EXPANSIONS, Expansion, auto_edits, best
 
-# More distinct words than this within two edits of one word are cut off; a school of a million has some hundreds.
-MAX_FOUND = 20_000
-# Up to this many documents are read for their words.
-MAX_READ = 1_000
+READ_AT_ONCE = 1_000
+# Twenty thousand words within two edits are enough to choose fifty from; a school of a million has some hundreds.
+MAX_LOOKS = 20
+# Few words this long have fifty others at distance one.
+LONG = 9
 
 
 class Vocabulary(Protocol):
@@ -77,7 +78,7 @@ class AddressVocabulary:
         nearer: list[Expansion] = []
         # Every word at distance one weighs at least as much as any at distance two, so with enough of the former the
         # wider and much dearer search can change nothing.
-        for distance in range(1, edits + 1):
+        for distance in range(1 if len(term) < LONG else edits, edits + 1):
             nearer = best(term, self._near(term, distance))
             if len(nearer) == MAX_EXPANSIONS:
                 break
@@ -91,11 +92,18 @@ class AddressVocabulary:
     def _words(self, query: tantivy.Query) -> list[str]:
         """The distinct words of the field in the documents that match.
 
-        Reading a stored document costs a tenth of looking up a word in the column, but only the column can count words
-        without touching every document; so it is kept for words that very many students share.
+        One word may stand in very many of them, so the words already found are left out of the next look.
         """
-        hits = self._searcher.search(query, limit=MAX_READ + 1, count=False).hits
-        if len(hits) <= MAX_READ:
-            return list({fields.address_word(self._searcher.doc(address), self._field) for _, address in hits})
-        found = self._searcher.aggregate(query, {"words": {"terms": {"field": self._field, "size": MAX_FOUND}}})
-        return [bucket["key"] for bucket in found["words"]["buckets"]]
+        words: set[str] = set()
+        for _ in range(MAX_LOOKS):
+            hits = self._searcher.search(self._without(words, query), limit=READ_AT_ONCE, count=False).hits
+            words.update(fields.address_word(self._searcher.doc(address), self._field) for _, address in hits)
+            if len(hits) < READ_AT_ONCE:
+                break
+        return list(words)
+
+    def _without(self, words: set[str], query: tantivy.Query) -> tantivy.Query:
+        if not words:
+            return query
+        known = tantivy.Query.term_set_query(self._schema, self._field, list(words))
+        return tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.MustNot, known)])

@@ -54,14 +54,13 @@ class TantivyWriter:
         return True
 
     def clear_range(self, first_id: int, last_id: int) -> None:
-        self._settle()
         query = self._range(first_id, last_id)
         # The first delivery of a range finds nothing to clear, and a deletion costs every segment a look at commit.
-        if fields.total(self._searcher.search(query, limit=1)):
+        # What is not committed cannot be looked at, but a deletion reaches everything that was added before it.
+        if self._bulk or self._pending or fields.total(self._searcher.search(query, limit=1)):
             self._writer.delete_documents_by_query(query)
 
     def remove_demo(self, up_to_id: int) -> None:
-        self._settle()
         if up_to_id <= self._demo_mark:
             return
         demo = tantivy.Query.term_query(self._index.schema, "demo", True)
@@ -120,7 +119,9 @@ class TantivyWriter:
     def _known_version(self, student_id: int) -> int:
         """The version of a student in the index, uncommitted changes included; GONE when removed, -1 when unknown."""
         if self._bulk:
-            self._settle()
+            # Rows of a batch are not remembered one by one. Commit, so that looking into the index sees them: every
+            # operation can be repeated, so half a batch of events is as good a state as a whole one.
+            self.commit()
         if student_id in self._pending:
             return self._pending[student_id]
         if self._find("gone", student_id):
@@ -132,11 +133,6 @@ class TantivyWriter:
     def _find(self, field: str, value: int) -> list[tantivy.DocAddress]:
         query = tantivy.Query.term_query(self._index.schema, field, value)
         return [address for _, address in self._searcher.search(query, limit=10, count=False).hits]
-
-    def _settle(self) -> None:
-        """Commit what is pending, so that looking into the index sees it; every operation can be repeated anyway."""
-        if self._bulk or self._pending:
-            self.commit()
 
     def _reload(self) -> None:
         with self._failures():

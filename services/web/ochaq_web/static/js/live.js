@@ -66,8 +66,6 @@ function send(message) {
 
 function subscribe(name) {
   const { position } = topicOf(name);
-  // The server subscribes `user` by itself; we only have to say so when there is something to catch up on.
-  if (name === "user" && position === null) return;
   send({ type: "subscribe", topic: name, ...(position === null ? {} : { after: position }) });
 }
 
