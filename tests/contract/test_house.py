@@ -15,7 +15,10 @@ APPS = ("accounts", "cookbook", "students", "jobs", "ops", "library")
 SERVICES = ("web", "worker", "realtime", "files", "search")
 # What an app offers to its neighbours beside its rules: a place to register at.
 OPEN = {"services", "selectors", "maintenance"}
-READS_THE_ENVIRONMENT = re.compile(r"os\.environ\b(?!\.setdefault\(\"DJANGO_SETTINGS_MODULE\")|os\.getenv\(")
+# Setting a variable for a library that looks there is no reading.
+READS_THE_ENVIRONMENT = re.compile(
+    r"os\.environ\b(?!\.setdefault\(\"DJANGO_SETTINGS_MODULE\"|\[[^]]+\] = )|os\.getenv\("
+)
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from ochaq_shared.problems import Problem
 
-from ochaq_search.engines.base import EngineUnavailable, Page, StudentReader
+from ochaq_search.engines.base import Counts, EngineUnavailable, Page, StudentReader
 from ochaq_search.problems import INDEX_MISSING
 
 MAX_QUERY = 200
@@ -39,6 +39,13 @@ class StudentSearch:
                 self._answers.move_to_end(key)
                 return known
             return self._remember(key, self._reader.search(query, limit=limit, offset=offset))
+        except EngineUnavailable as error:
+            raise Problem(INDEX_MISSING, retry_after=1) from error
+
+    def counts(self) -> Counts:
+        """How much the index holds; raises Problem(search.index_missing) while there is no index."""
+        try:
+            return self._reader.counts()
         except EngineUnavailable as error:
             raise Problem(INDEX_MISSING, retry_after=1) from error
 

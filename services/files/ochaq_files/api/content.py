@@ -55,12 +55,16 @@ async def file_content(request: Request, service: ServiceDep, identity: Identity
     document = await service.database.run(document_get, identity, str(file_id))
     represented = _represented(document)
     internal = service.objects.internal_path(document.key)
-    if internal is None:
+    # nginx knows no ETag of ours when it judges an If-Match, so those rare requests are answered here.
+    if internal is None or "if-match" in request.headers:
         return await answer(request, service.objects, represented)
-    # The gateway reads the file itself and handles ranges; what depends on our ETag is decided here.
-    return precondition_answer(request, represented) or Response(
-        headers={**represented.headers, "X-Accel-Redirect": internal}
-    )
+    return precondition_answer(request, represented) or _sent_by_gateway(represented, internal)
+
+
+def _sent_by_gateway(represented: Represented, internal: str) -> Response:
+    """The gateway reads the file itself, handles ranges and says so."""
+    kept = {name: value for name, value in represented.headers.items() if name != "Accept-Ranges"}
+    return Response(headers={**kept, "X-Accel-Redirect": internal})
 
 
 def _represented(document: Document) -> Represented:

@@ -109,6 +109,7 @@ def test_the_gateway_may_send_local_objects_itself(house: Any, person: str) -> N
         assert answer.headers["x-accel-redirect"] == f"/internal-objects/{house.objects_of(file['sha256'])[0]}"
         assert answer.headers["etag"] == f'"{file["sha256"]}"'
         assert client.get(file["url"], headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+        assert "x-accel-redirect" not in client.get(file["url"], headers={"If-Match": answer.headers["etag"]}).headers
 
 
 def test_a_missing_object_is_a_problem_and_not_a_torn_answer(client: httpx.Client, house: Any) -> None:

@@ -79,10 +79,11 @@ class HearingProtocol(WebSocketProtocol):  # type: ignore[misc]
         super().dataReceived(data)
 
     def onOpen(self) -> None:
-        """Lets go of the handshake: three copies of its headers, credentials included, per idle socket."""
-        self.clean_headers = []
-        self.http_headers = {}
+        """Lets go of the handshake: four copies of its headers, credentials included, per idle socket."""
+        self.clean_headers: list[Any] = []
+        self.http_headers: dict[str, str] = {}
         self.http_request_data = b""
+        self.request.headers = {}
         super().onOpen()
 
     def serverClose(self, code: int | None = None) -> None:

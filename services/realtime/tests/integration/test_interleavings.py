@@ -87,6 +87,8 @@ class Interleavings(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.loop = asyncio.new_event_loop()
+        # The hub makes tasks, and rules call it outside of a running loop.
+        asyncio.set_event_loop(self.loop)
         self.redis = Redis.from_url(self.redis_url)
         self.redis.flushall()
         self.topic = Topic("user", live.personal("someone"))
@@ -216,6 +218,7 @@ class Interleavings(RuleBasedStateMachine):
             self.loop.run_until_complete(asyncio.gather(self.task, return_exceptions=True))
             self.loop.run_until_complete(self.hub.close())
             self.loop.close()
+            asyncio.set_event_loop(None)
             self.redis.close()
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from ochaq_search import students
 from ochaq_search.api.answers import FastJSON
-from ochaq_search.policy import may_search_students
+from ochaq_search.policy import may_search_students, may_see_counts
 from ochaq_search.students import StudentSearch
 
 router = APIRouter()
@@ -44,11 +44,27 @@ class Listed(BaseModel):
     students: list[tuple[str, str, str]]
 
 
-def signed_in(request: Request) -> Identity:
-    """The identity in the request's token, if it may search students."""
+class Counted(BaseModel):
+    """What the newest commit of the index holds."""
+
+    generation: str
+    documents: int
+    demo_documents: int
+
+
+def identity_of(request: Request) -> Identity | None:
+    """The identity in the request's token; None without a token."""
     verifier: Verifier = request.app.state.verifier
     token = bearer(request.headers.get("authorization"))
-    return may_search_students(verifier.verify(token) if token else None)
+    return verifier.verify(token) if token else None
+
+
+def searcher(identity: Annotated[Identity | None, Depends(identity_of)]) -> Identity:
+    return may_search_students(identity)
+
+
+def overseer(identity: Annotated[Identity | None, Depends(identity_of)]) -> Identity:
+    return may_see_counts(identity)
 
 
 def student_search(request: Request) -> StudentSearch:
@@ -56,7 +72,8 @@ def student_search(request: Request) -> StudentSearch:
     return search
 
 
-Allowed = Annotated[Identity, Depends(signed_in)]
+Allowed = Annotated[Identity, Depends(searcher)]
+Oversees = Annotated[Identity, Depends(overseer)]
 Search = Annotated[StudentSearch, Depends(student_search)]
 Text = Annotated[str, Query(min_length=1, max_length=students.MAX_QUERY, description="a name or e-mail, or nearly")]
 Limit = Annotated[int, Query(ge=1, le=students.MAX_LIMIT)]
@@ -73,6 +90,12 @@ async def search_students(
     page = search.find(q, limit=limit, offset=offset)
     took = round((time.perf_counter() - began) * 1000, 3)
     return FastJSON({"query": q, "took_ms": took, "total": page.total, "results": page.hits})
+
+
+@router.get("/api/v1/search/students/stats", response_model=Counted)
+async def count_students(_: Oversees, search: Search) -> FastJSON:
+    """How many students can be found; managers, instructors and operators."""
+    return FastJSON(search.counts())
 
 
 @router.get("/students/search/{name:path}", response_model=Listed)

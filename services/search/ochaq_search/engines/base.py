@@ -42,6 +42,15 @@ class Page:
     hits: tuple[Hit, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much the index holds: all students, and how many of them are demo students."""
+
+    generation: str
+    documents: int
+    demo_documents: int
+
+
 class StudentReader(Protocol):
     """Answers queries from the newest committed index it knows."""
 
@@ -51,6 +60,9 @@ class StudentReader(Protocol):
 
     def search(self, query: str, *, limit: int, offset: int) -> Page:
         """Students that match `query` (design: Elasticsearch's fuzzy multi_match); raises EngineUnavailable."""
+
+    def counts(self) -> Counts:
+        """How many students the newest commit holds; raises EngineUnavailable."""
 
     def refresh(self) -> bool:
         """Look for a newer commit; True when there was one. Cheap when there was none."""

@@ -133,3 +133,14 @@ async def test_the_interface_describes_itself(door: httpx.AsyncClient) -> None:
     described = (await door.get("/openapi.json")).json()
     assert described["openapi"].startswith("3.1")
     assert "/api/v1/search/students" in described["paths"]
+
+
+async def test_the_counts_are_for_those_who_oversee(door: httpx.AsyncClient, tmp_path: Path) -> None:
+    path = "/api/v1/search/students/stats"
+    for role in ("manager", "instructor", "operator"):
+        found = await door.get(path, headers={"Authorization": f"Bearer {token(tmp_path, role)}"})
+        assert (found.json()["documents"], found.json()["demo_documents"]) == (302, 300)
+    refused = await door.get(path, headers={"Authorization": f"Bearer {token(tmp_path, 'student')}"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "auth.forbidden")
+    del door.headers["Authorization"]
+    assert (await door.get(path)).status_code == 401

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -14,8 +14,8 @@ from ochaq_shared.problems import Problem
 
 from ochaq_web.core.pagination import paginate
 from ochaq_web.core.policy import Act, page
+from ochaq_web.core.redirects import see_other
 from ochaq_web.jobs import actions, selectors
-from ochaq_web.jobs.announce import job_public
 from ochaq_web.jobs.kinds import KINDS
 from ochaq_web.jobs.models import Job, Status
 
@@ -30,7 +30,7 @@ def result(request: HttpRequest) -> HttpResponse:
     jobs = selectors.job_filter(selectors.jobs_of(request.user), status=status, kind=kind)
     found = paginate(request, jobs, ("-id",), limit=PER_PAGE)
     context = {
-        "jobs": [job_row(job) for job in found.rows],
+        "jobs": [selectors.job_row(job) for job in found.rows],
         "status": status,
         "kind": kind,
         "statuses": Status.values,
@@ -55,18 +55,6 @@ def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     return _act(request, lambda: actions.job_again(actor=request.user, job_id=job_id))
 
 
-def job_row(job: Job) -> dict[str, object]:
-    """The job for templates: its public shape, and what only people read."""
-    return {
-        **job_public(job),
-        "percent": job.percent,
-        "can_cancel": not job.is_over,
-        "can_retry": job.status in (Status.FAILED, Status.CANCELLED),
-        "cancel_url": reverse("job-cancel", args=(job.id,)),
-        "retry_url": reverse("job-retry", args=(job.id,)),
-    }
-
-
 def _act(request: HttpRequest, do: Callable[[], Job]) -> HttpResponse:
     try:
         do()
@@ -75,13 +63,6 @@ def _act(request: HttpRequest, do: Callable[[], Job]) -> HttpResponse:
         if problem.status != 409:
             raise
     return see_other(_back(request))
-
-
-def see_other(url: str) -> HttpResponse:
-    """303: the browser follows with GET whatever the method was, so a reload posts nothing again."""
-    response = HttpResponseRedirect(url)
-    response.status_code = 303
-    return response
 
 
 def _back(request: HttpRequest) -> str:

@@ -8,9 +8,11 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
+from django.urls import reverse
 from ochaq_shared.problems import Problem
 
 from ochaq_web.core.policy import Act, allows
+from ochaq_web.jobs.announce import job_public
 from ochaq_web.jobs.models import LIVE, Job, JobEvent, Status
 
 
@@ -76,3 +78,15 @@ def job_is_live(job: Job | None) -> bool:
 def jobs_settled(days: int) -> QuerySet[Job]:
     """Jobs that succeeded some days ago: these are never run again, while any other may still be retried."""
     return Job.objects.filter(status=Status.SUCCEEDED, finished_at__lt=Now() - timedelta(days=days))
+
+
+def job_row(job: Job) -> dict[str, object]:
+    """The job for templates: its public shape, and what only people read."""
+    return {
+        **job_public(job),
+        "percent": job.percent,
+        "can_cancel": not job.is_over,
+        "can_retry": job.status in (Status.FAILED, Status.CANCELLED),
+        "cancel_url": reverse("job-cancel", args=(job.id,)),
+        "retry_url": reverse("job-retry", args=(job.id,)),
+    }

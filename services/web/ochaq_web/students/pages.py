@@ -9,8 +9,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from ochaq_web.core.pagination import paginate
 from ochaq_web.core.policy import Act, allows, page, require
+from ochaq_web.core.redirects import see_other
 from ochaq_web.jobs import selectors as jobs
-from ochaq_web.jobs.pages import job_row, see_other
+from ochaq_web.jobs.selectors import job_row
 from ochaq_web.jobs.services import job_enqueue
 from ochaq_web.students import selectors
 from ochaq_web.students.apis import wanted_from

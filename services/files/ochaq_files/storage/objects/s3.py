@@ -47,13 +47,9 @@ class S3Objects(Objects):
             "region": region,
             "virtual_hosted_style_request": False,
         }
-        options = {"allow_http": endpoint.startswith("http://"), "connect_timeout": "3s"}
-        retries = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
-        self._store = S3Store(bucket, client_options={**options, "timeout": "30s"}, retry_config=retries, **place)
+        self._store = _opened(bucket, place, timeout="30s", retries=3)
         # A health check must answer soon, so it does not try again.
-        self._probe = S3Store(
-            bucket, client_options={**options, "timeout": "2s"}, retry_config={"max_retries": 0}, **place
-        )
+        self._probe = _opened(bucket, place, timeout="2s", retries=0)
         self._lenient: LenientRanges | None = None
 
     async def _put(self, key: str, content: bytes | Path) -> None:
@@ -130,3 +126,13 @@ class S3Objects(Objects):
             return
         except (BaseError, OSError) as error:
             raise StoreUnavailable("the bucket cannot be asked") from error
+
+
+def _opened(bucket: str, place: dict[str, Any], *, timeout: str, retries: int) -> S3Store:
+    plain = place["endpoint"].startswith("http://")
+    options: dict[str, Any] = {
+        **place,
+        "client_options": {"allow_http": plain, "connect_timeout": "3s", "timeout": timeout},
+        "retry_config": {"max_retries": retries, "retry_timeout": timedelta(seconds=20)},
+    }
+    return S3Store(bucket, **options)

@@ -10,7 +10,7 @@ import orjson
 import structlog
 import tantivy
 
-from ochaq_search.engines.base import EngineUnavailable, Hit, Page
+from ochaq_search.engines.base import Counts, EngineUnavailable, Hit, Page
 from ochaq_search.engines.tantivy import pointer as pointers
 from ochaq_search.engines.tantivy import schema as fields
 from ochaq_search.engines.tantivy.scoring import Plan, plan
@@ -77,6 +77,12 @@ class TantivyReader:
         hits = tuple(_hit(snapshot.searcher, score, address, planned) for score, address in found.hits)
         return Page(fields.total(found), hits)
 
+    def counts(self) -> Counts:
+        snapshot = self._current()
+        every = tantivy.Query.exists_query("id")
+        demo = tantivy.Query.term_query(snapshot.index.schema, "demo", True)
+        return Counts(snapshot.pointer.generation, _count(snapshot, every), _count(snapshot, demo))
+
     def _current(self) -> Snapshot:
         if self._snapshot is None:
             raise EngineUnavailable("there is no index to read")
@@ -120,6 +126,11 @@ def _find_total(explanation: Mapping[str, object]) -> int:
     details = explanation.get("details") or []
     assert isinstance(details, list)
     return max((_find_total(detail) for detail in details), default=0)
+
+
+def _count(snapshot: Snapshot, query: tantivy.Query) -> int:
+    """The number of documents that match, deleted ones left out."""
+    return fields.total(snapshot.searcher.search(query, limit=1, count=True))
 
 
 def _hit(searcher: tantivy.Searcher, score: float, address: tantivy.DocAddress, planned: Plan) -> Hit:

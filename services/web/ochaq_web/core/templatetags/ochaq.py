@@ -17,7 +17,7 @@ from django.middleware.csrf import get_token
 from django.templatetags.static import static
 from django.utils import formats, timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -262,6 +262,38 @@ def fraction(amount: Any) -> SafeString:
 def unit(name: str) -> str:
     """A unit as cooks write it: nobody says "4 piece egg"."""
     return "" if name == "piece" else name
+
+
+# "20 minutes", "1 1/2 hours", "10-12 minutes" (the shorter one counts), in the languages recipes are written in.
+_TIME = re.compile(
+    r"(?P<n>\d+(?:[.,]\d+)?)(?:\s+(?P<up>\d)/(?P<low>\d))?(?:\s*(?:-|–|to|or)\s*\d+(?:[.,]\d+)?)?[\s-]*"
+    r"(?P<word>seconds?|secs?|minutes?|mins?|hours?|hrs?|saniye|dakika|saat|секунд\w*|минут\w*|час\w*)\b",
+    re.IGNORECASE,
+)
+_SECONDS = {"s": 1, "с": 1, "m": 60, "d": 60, "м": 60, "h": 3600, "ч": 3600}
+_LONGEST_TIMER = 24 * 3600
+
+
+def _timer_seconds(found: re.Match[str]) -> int:
+    amount = float(found["n"].replace(",", "."))
+    if found["up"] and found["low"] != "0":
+        amount += int(found["up"]) / int(found["low"])
+    word = found["word"].lower()
+    return round(amount * (3600 if word == "saat" else _SECONDS[word[0]]))
+
+
+@register.filter
+def times(step: str) -> SafeString:
+    """A step with its times marked, so that a script can make timers of them without moving a line."""
+    parts, at = [], 0
+    for found in _TIME.finditer(step):
+        seconds = _timer_seconds(found)
+        if not 0 < seconds <= _LONGEST_TIMER:
+            continue
+        mark = format_html('<span class="timer-start" data-seconds="{}">{}{}</span>', seconds, icon("clock"), found[0])
+        parts += [conditional_escape(step[at : found.start()]), mark]
+        at = found.end()
+    return mark_safe("".join([*parts, conditional_escape(step[at:])]))  # noqa: S308 every part is escaped
 
 
 @register.filter

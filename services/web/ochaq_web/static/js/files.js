@@ -1,7 +1,7 @@
 // Files: drop or choose, a bar per file, equal content told as such, and status that moves by itself.
 import { bytes, csrfToken, t } from "./client.js";
 import { confirmDanger } from "./dialog.js";
-import { $, $$, el, icon } from "./dom.js";
+import { $, el, icon } from "./dom.js";
 import { problemFrom, request } from "./http.js";
 import { listen } from "./live.js";
 import { calmly, refresh } from "./region.js";
@@ -119,9 +119,6 @@ async function remove({ dataset: { remove: id, name } }) {
   await look();
 }
 
-const showRemovers = (root = document) => $$("[data-remove]", root).forEach((button) => (button.hidden = false));
-showRemovers();
-document.addEventListener("region", ({ target }) => showRemovers(target));
 document.addEventListener("click", ({ target }) => {
   const button = target.closest?.("[data-remove]");
   // A refusal has been shown already; the file is simply still there.
@@ -141,8 +138,6 @@ chooser.addEventListener("change", () => {
 });
 // A plain form sends one file at a time; with bars for each, several at once are welcome.
 chooser.multiple = true;
-$("[data-upload-button]").hidden = true;
-$("[data-drop-hint]").hidden = false;
 
 for (const name of ["dragenter", "dragover"]) {
   drop.addEventListener(name, (event) => {

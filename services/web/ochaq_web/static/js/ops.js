@@ -6,7 +6,6 @@ import { toast } from "./toast.js";
 import { t } from "./client.js";
 
 const button = $("[data-refresh]");
-button.hidden = false;
 button.addEventListener("click", async () => {
   button.classList.add("waiting");
   try {

@@ -48,9 +48,7 @@ function scale(servings) {
 
 function startScaler() {
   for (const [selector, step] of [["[data-fewer]", -1], ["[data-more-servings]", 1]]) {
-    const button = $(selector);
-    button.hidden = false;
-    button.addEventListener("click", () => scale(state.servings + step));
+    $(selector).addEventListener("click", () => scale(state.servings + step));
   }
   if (state.servings !== base) scale(state.servings);
 }
@@ -109,16 +107,10 @@ async function share() {
   }
 }
 
-function startButton(selector, action) {
-  const button = $(selector);
-  button.hidden = false;
-  button.addEventListener("click", action);
-}
-
 startScaler();
 startTicks();
-startTimers(name);
+startTimers();
 startWake($("[data-wake]"));
-startButton("[data-copy]", () => copy(ingredientsAsText(), t("Ingredients copied")));
-startButton("[data-share]", share);
-startButton("[data-print]", () => print());
+$("[data-copy]").addEventListener("click", () => copy(ingredientsAsText(), t("Ingredients copied")));
+$("[data-share]").addEventListener("click", share);
+$("[data-print]").addEventListener("click", () => print());

@@ -12,7 +12,4 @@ function change() {
   }
 }
 
-for (const button of document.querySelectorAll("[data-theme-switch]")) {
-  button.hidden = false;
-  button.addEventListener("click", change);
-}
+for (const button of document.querySelectorAll("[data-theme-switch]")) button.addEventListener("click", change);

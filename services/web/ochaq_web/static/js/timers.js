@@ -1,15 +1,9 @@
-// Kitchen timers: every "20 minutes" in a step is a button. They live in storage, so a reload loses none.
+// Kitchen timers: every "20 minutes" that the server marked in a step becomes a button. They live in storage, so a reload loses none.
 import { t } from "./client.js";
 import { $, $$, el, icon } from "./dom.js";
 import { toast } from "./toast.js";
 
 const KEY = "timers";
-const WORDS = [
-  [/^(s|sec|saniye|сек)/i, 1],
-  [/^(m|dakika|dk|daqiqa|мин)/i, 60],
-  [/^(h|saat|soat|час)/i, 3600],
-];
-const TIME = /(\d+(?:[.,]\d+)?)(?:\s*(?:-|–|to|or)\s*\d+(?:[.,]\d+)?)?[\s-]*(seconds?|secs?|minutes?|mins?|hours?|hrs?|saniye|dakika|saat|секунд\p{L}*|минут\p{L}*|час\p{L}*)(?!\p{L})/giu;
 
 function load() {
   try {
@@ -30,20 +24,12 @@ function save() {
   }
 }
 
-const secondsOf = (amount, word) => Math.round(Number(amount.replace(",", ".")) * WORDS.find(([pattern]) => pattern.test(word))[1]);
-
-/** Makes the times in one step's text into buttons. */
-function offer(step, label) {
-  const text = step.textContent;
-  const parts = [];
-  let at = 0;
-  for (const found of text.matchAll(TIME)) {
-    const seconds = secondsOf(found[1], found[2]);
-    if (!seconds || seconds > 86400) continue;
-    parts.push(text.slice(at, found.index), el("button", { class: "timer-start", type: "button", title: t("Start a timer"), onclick: () => start(seconds, label) }, icon("clock"), found[0]));
-    at = found.index + found[0].length;
-  }
-  if (parts.length) step.replaceChildren(...parts, text.slice(at));
+/** Makes a marked time into a button of the same size. */
+function offer(mark) {
+  const step = mark.closest("li");
+  const label = t("{recipe}, step {n}", { recipe: $("h1").textContent, n: [...step.parentNode.children].indexOf(step) + 1 });
+  const seconds = Number(mark.dataset.seconds);
+  mark.replaceWith(el("button", { class: "timer-start", type: "button", title: t("Start a timer"), onclick: () => start(seconds, label) }, ...mark.childNodes));
 }
 
 function start(seconds, label) {
@@ -108,8 +94,8 @@ function beep(at) {
   tone.stop(at + 0.3);
 }
 
-export function startTimers(recipeName) {
-  $$("[data-step-text]").forEach((step, index) => offer(step, t("{recipe}, step {n}", { recipe: recipeName, n: index + 1 })));
+export function startTimers() {
+  $$("[data-seconds]").forEach(offer);
   // A timer that ended hours ago is history, not news.
   timers = timers.filter((timer) => left(timer) > -3600);
   show();

@@ -17,8 +17,11 @@ async function hold(button) {
 }
 
 export function startWake(button) {
-  if (!("wakeLock" in navigator)) return;
-  button.hidden = false;
+  // Only secure pages may hold the screen; a button that cannot would be a lie.
+  if (!("wakeLock" in navigator)) {
+    button.hidden = true;
+    return;
+  }
   button.addEventListener("click", () => {
     wanted = !wanted;
     if (wanted) return hold(button);
