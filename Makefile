@@ -78,6 +78,9 @@ problems: dev ## write docs/problems.md from the codes that the source defines
 schemas: dev ## write the JSON Schemas of new event types
 	@$(BIN)/python -m ochaq_shared.events.schema_files
 
+screens: dev ## pictures of the main pages, from what runs, into docs/screens
+	@$(BIN)/python tests/browser/screens.py
+
 messages: dev ## collect marked strings and compile the translations
 	@$(BIN)/python -m ochaq_web.translations update
 	@$(BIN)/python -m ochaq_web.translations compile

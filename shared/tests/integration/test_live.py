@@ -110,6 +110,7 @@ def test_progress_never_goes_back_in_any_order(redis: Redis, steps: list[tuple[b
     name = live.personal(owner)
     listening = redis.pubsub()
     listening.subscribe(live.channel(name))
+    assert listening.get_message(timeout=5) is not None, "the subscription must stand before anything is published"
     for durable, done in steps:
         if durable:
             live.append(redis, name, event("jobs.job.changed", **job(done)))
@@ -118,9 +119,9 @@ def test_progress_never_goes_back_in_any_order(redis: Redis, steps: list[tuple[b
     live.append(redis, name, event("jobs.job.changed", **job(0, "succeeded")))
     shown = []
     while not shown or shown[-1]["status"] != "succeeded":
-        message: Any = listening.get_message(timeout=2)
-        published = live.parse_published(message["data"]) if message["type"] == "message" else None
-        if published is not None and published.stream == name:
+        message: Any = listening.get_message(timeout=5)
+        published = live.parse_published(message["data"])
+        if published.stream == name:
             shown.append(orjson.loads(published.body)["data"])
     listening.close()
     numbers = [data["progress"]["done"] for data in shown]

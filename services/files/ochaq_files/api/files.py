@@ -31,7 +31,8 @@ async def list_files(
 ) -> FilePage:
     wanted = Filter(None if folder is None else names.folder_path(folder), status, kind, _searchable(q))
     page = await service.database.run(document_list, identity, wanted, cursor_parse(cursor, is_id), limit)
-    return file_page(page, {"folder": folder, "status": status, "kind": kind, "q": q, "limit": limit})
+    query = {"folder": folder, "status": status, "kind": kind, "q": q, "limit": limit}
+    return file_page(page, query, service.settings.public_url)
 
 
 @router.get("/{file_id}", summary="One file")

@@ -37,7 +37,7 @@ async def list_folders(
 ) -> FolderPage:
     place = cursor_parse(cursor, is_text, descending=False)
     page = await service.database.run(folder_list, identity, names.folder_path(under), place, limit)
-    return folder_page(page, {"under": under, "limit": limit})
+    return folder_page(page, {"under": under, "limit": limit}, service.settings.public_url)
 
 
 @router.head("/archive.zip", include_in_schema=False)

@@ -109,14 +109,18 @@ def file_out(document: Document) -> FileOut:
     )
 
 
-def file_page(page: Page[Document], query: Mapping[str, object]) -> FilePage:
+def file_page(page: Page[Document], query: Mapping[str, object], public_url: str) -> FilePage:
     rows = [file_out(document) for document in page.results]
-    return FilePage(results=rows, next=_url(FILES, query, page.next), previous=_url(FILES, query, page.previous))
+    list_url = public_url + FILES
+    return FilePage(results=rows, next=_url(list_url, query, page.next), previous=_url(list_url, query, page.previous))
 
 
-def folder_page(page: Page[Folder], query: Mapping[str, object]) -> FolderPage:
+def folder_page(page: Page[Folder], query: Mapping[str, object], public_url: str) -> FolderPage:
     rows = [FolderOut(path=folder.path, files=folder.files, bytes=folder.bytes) for folder in page.results]
-    return FolderPage(results=rows, next=_url(FOLDERS, query, page.next), previous=_url(FOLDERS, query, page.previous))
+    list_url = public_url + FOLDERS
+    return FolderPage(
+        results=rows, next=_url(list_url, query, page.next), previous=_url(list_url, query, page.previous)
+    )
 
 
 def content_url(file_id: str) -> str:
@@ -129,8 +133,8 @@ def _original_out(original: Original | None) -> OriginalOut | None:
     return OriginalOut(id=original.id, name=original.name, folder=original.folder, url=content_url(original.id))
 
 
-def _url(path: str, query: Mapping[str, object], cursor: str | None) -> str | None:
+def _url(list_url: str, query: Mapping[str, object], cursor: str | None) -> str | None:
     if cursor is None:
         return None
     kept = {name: value for name, value in query.items() if value is not None}
-    return f"{path}?{urlencode({**kept, 'cursor': cursor})}"
+    return f"{list_url}?{urlencode({**kept, 'cursor': cursor})}"

@@ -182,6 +182,8 @@ def seconds(value: Any) -> str:
         total = float(value)
     except (TypeError, ValueError):
         return "–"
+    if total < 0.1:
+        return gettext("%(n)d ms") % {"n": round(total * 1000)}
     if total < 60:
         return gettext("%(n)s s") % {"n": formats.number_format(total, decimal_pos=1 if total < 10 else 0)}
     minutes, rest = divmod(round(total), 60)

@@ -34,6 +34,7 @@ export const figure = (n) => grouped.format(n);
 const short = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 /** A length of time in its two largest units. */
 export function duration(seconds) {
+  if (seconds < 0.1) return t("{n} ms", { n: Math.round(seconds * 1000) });
   if (seconds < 60) return t("{n} s", { n: short.format(seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds)) });
   const minutes = Math.floor(Math.round(seconds) / 60);
   if (minutes < 60) return t("{m} min {s} s", { m: minutes, s: Math.round(seconds) % 60 });
