@@ -33,6 +33,8 @@ PAGES = {
 }
 PROBLEMS = {"not-found": (None, "/no/such/page/"), "forbidden": ("student", "/students/")}
 SERIOUS = {"serious", "critical"}
+# The narrowest layout and the usual desk: the other two repeat their elements.
+AXE_WIDTHS = {360, 1280}
 SKELETON = """() => ({
   h1: document.querySelectorAll("h1").length, title: document.title, lang: document.documentElement.lang,
   main: document.querySelectorAll("main").length, skip: document.querySelector("a").hash,
@@ -60,7 +62,7 @@ def test_a_page_is_sound_in_every_width_and_theme(campus: Campus, screens: Path,
             assert seen["skip"] == "#main" and seen["lang"] == "en", where
             assert seen["sideways"] <= 0, where
             assert seen["shift"] <= 0.05, where
-            assert findings(page) == [], where
+            assert width not in AXE_WIDTHS or findings(page) == [], where
             assert tab.violations() == [] and tab.complaints == [], f"{where} {tab.violations()} {tab.complaints}"
             tab.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 from django.views.i18n import set_language
 from ochaq_shared.problems import Problem
@@ -18,9 +19,14 @@ def live(request: HttpRequest) -> HttpResponse:
     return render(request, "live/notifications.html")
 
 
+@csrf_exempt
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
-    """Switch the language; signed-in readers keep it on every device."""
+    """Switch the language; signed-in readers keep it on every device.
+
+    Without a token: the form stands on every page, and a token's cookie would keep visitors' pages out of the gateway's
+    cache. A foreign site could at most choose the language of somebody who is signed out (the session is SameSite).
+    """
     response = set_language(request)
     chosen = request.POST.get("language", "")
     if request.user.is_authenticated and chosen in dict(settings.LANGUAGES):

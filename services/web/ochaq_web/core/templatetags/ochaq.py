@@ -126,7 +126,8 @@ def client_data(context: template.Context) -> SafeString:
     text = json.dumps(facts, ensure_ascii=False).translate(_JSON_ESCAPES)
     data = format_html('<script id="client" type="application/json">{}</script>', mark_safe(text))  # noqa: S308 escaped above
     request = context.get("request")
-    if request is None:
+    if request is None or not facts["user"]:
+        # A token sets a cookie, and a page with a visitor's own cookie could not be shared by the gateway's cache.
         return data
     return format_html('<meta name="csrf-token" content="{}">{}', get_token(request), data)
 
