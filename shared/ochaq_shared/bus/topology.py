@@ -36,7 +36,8 @@ class Queue:
 WEB_EVENTS = Queue(
     "q.web.events",
     EVENTS_EXCHANGE,
-    ("ochaq.search.index.#", "ochaq.files.file.failed.#", "ochaq.cookbook.recipe.#"),
+    # Registrations have no reader yet: bound all the same, so that `ochaq.unrouted` holds only what is a mistake.
+    ("ochaq.search.index.#", "ochaq.files.file.failed.#", "ochaq.cookbook.recipe.#", "ochaq.accounts.user.#"),
     ordered=True,
 )
 FILES_EVENTS = Queue("q.files.events", EVENTS_EXCHANGE, ("ochaq.files.file.uploaded.#",))

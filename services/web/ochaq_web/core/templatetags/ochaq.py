@@ -94,7 +94,9 @@ def script_messages(language: str) -> str:
     found: dict[str, str | list[str]] = {}
     if language.split("-")[0] != "en":
         # Django's own JavaScriptCatalog view reads the same private attribute; there is no public one.
-        catalogue: Any = DjangoTranslation(language, domain="djangojs", localedirs=settings.LOCALE_PATHS)
+        catalogue: Any = DjangoTranslation(
+            language, domain="djangojs", localedirs=[str(path) for path in settings.LOCALE_PATHS]
+        )
         for key, text in catalogue._catalog.items():
             if key == "":
                 continue
