@@ -57,6 +57,7 @@ def restart(instance: Instance, name: str | None) -> None:
     for process in chosen:
         _tell(instance, "stopProcess", process)
     guard.wait_gone([pid for process in chosen for pid in remains.of_process(instance, process.name)], 20)
+    supervisor.wait_stopped(instance, {process.name for process in chosen}, 20)
     for process in chosen:
         _tell(instance, "startProcess", process)
     wait_ready(instance, SERVICES_SECONDS)
@@ -78,6 +79,7 @@ def run(instance: Instance, name: str) -> int:
     process = chosen[0]
     _tell(instance, "stopProcess", process)
     guard.wait_gone(remains.of_process(instance, name), 20)
+    supervisor.wait_stopped(instance, {name}, 20)
     try:
         return subprocess.run(supervisor.command(instance, process), check=False).returncode
     except KeyboardInterrupt:

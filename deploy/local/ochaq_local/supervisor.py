@@ -197,6 +197,15 @@ def information(instance: Instance) -> dict[str, dict[str, Any]]:
         return {}
 
 
+def wait_stopped(instance: Instance, names: set[str], seconds: float) -> None:
+    """Until supervisord itself has noticed that these processes ended: before that it would not start them again."""
+    deadline = time.monotonic() + seconds
+    while any(row["statename"] == "STOPPING" for name, row in information(instance).items() if name in names):
+        if time.monotonic() > deadline:
+            raise Stop(f"Not stopped after {seconds:.0f} s: {', '.join(sorted(names))}. See `make logs`.")
+        time.sleep(0.05)
+
+
 def start(instance: Instance) -> None:
     """Start supervisord (it goes to the background by itself) and with it the servers."""
     program = instance.checkout / ".venv" / "bin" / "supervisord"

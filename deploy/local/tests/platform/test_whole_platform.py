@@ -34,6 +34,14 @@ def test_status_as_json_prints_nothing_else(platform: Platform) -> None:
     assert done.stderr == ""
 
 
+def test_a_restarted_process_is_a_new_one_every_time(platform: Platform) -> None:
+    seen = {platform.processes()["search-index"]["pid"]}
+    for _ in range(4):
+        platform.command("restart", "search-index")
+        seen.add(platform.processes()["search-index"]["pid"])
+    assert len(seen) == 5
+
+
 def test_the_demo_file_is_private_and_names_one_user_per_role(platform: Platform) -> None:
     assert (platform.state / "demo.json").stat().st_mode & 0o777 == 0o600
     demo = platform.demo
