@@ -10,29 +10,11 @@ import time
 import pytest
 from campus import Campus
 from live import Watcher
+from ochaq_local.processes import NAMES
 from ochaq_servers import Platform
 from steps import STEPS, Story, manager_runs_the_heavy_job, manager_uploads_a_photo_and_its_copy
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
-
-PROCESSES = (
-    "postgres",
-    "redis",
-    "rabbitmq",
-    "gateway",
-    "web-serve",
-    "web-relay",
-    "web-consume",
-    "worker-work",
-    "worker-beat",
-    "realtime-serve",
-    "realtime-consume",
-    "files-serve",
-    "files-relay",
-    "files-consume",
-    "search-serve",
-    "search-index",
-)
 
 UPLOADING = {"files-serve", "files-relay", "files-consume"}
 # Enough for the job to be still at work when its process dies.
@@ -56,7 +38,7 @@ def test_the_story_holds(campus: Campus) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PROCESSES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_story_ends_the_same_when_a_process_is_killed_in_it(campus: Campus, platform: Platform, name: str) -> None:
     pid = int(platform.processes()[name]["pid"])
 

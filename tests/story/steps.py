@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 from campus import Campus, get, hold, post
 from live import Watcher
 
@@ -122,27 +123,12 @@ def instructor_finds_a_misspelt_name(story: Story) -> str:
 
 
 def manager_uploads_a_photo_and_its_copy(story: Story) -> str:
-    manager = story.campus.client("manager")
     story.photo = _png(512, 384)
-    first = post(
-        manager,
-        "/api/v1/files/",
-        key=str(uuid.uuid4()),
-        seconds=PATIENCE,
-        files={"file": ("çorba.png", story.photo)},
-        data={"folder": story.folder},
-    )
+    first = _upload(story, "çorba.png", story.photo)
     hold(first.status_code == 201, f"upload: {first.status_code} {first.text[:200]}")
     story.uploaded = first.json()
     hold(story.uploaded["sha256"] == hashlib.sha256(story.photo).hexdigest(), "the announced SHA-256 is the photo's")
-    copy = post(
-        manager,
-        "/api/v1/files/",
-        key=str(uuid.uuid4()),
-        seconds=PATIENCE,
-        files={"file": ("renamed copy.png", story.photo)},
-        data={"folder": story.folder},
-    )
+    copy = _upload(story, "renamed copy.png", story.photo)
     hold(copy.status_code == 200, f"the renamed copy: {copy.status_code} {copy.text[:200]}")
     hold(copy.json()["duplicate_of"]["id"] == story.uploaded["id"], "the copy links to the first file")
     return f"{len(story.photo)} bytes stored once, the copy recognised as {copy.json()['duplicate_of']['name']!r}"
@@ -199,6 +185,17 @@ def _walk(story: Story, path: str) -> Iterator[dict[str, Any]]:
         hold(page.status_code == 200, f"{path}: {page.status_code} {page.text[:200]}")
         yield from page.json()["results"]
         url, params = page.json()["next"], None
+
+
+def _upload(story: Story, name: str, content: bytes) -> httpx.Response:
+    return post(
+        story.campus.client("manager"),
+        "/api/v1/files/",
+        key=str(uuid.uuid4()),
+        seconds=PATIENCE,
+        files={"file": (name, content)},
+        data={"folder": story.folder},
+    )
 
 
 def _png(width: int, height: int) -> bytes:
