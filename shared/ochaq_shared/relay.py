@@ -25,7 +25,7 @@ from ochaq_shared.bus.publisher import Message, Publisher
 from ochaq_shared.health import Health
 from ochaq_shared.outbox import SHARDS, WAKE_CHANNEL
 from ochaq_shared.outbox_partitions import maintain
-from ochaq_shared.telemetry import EVENTS_PUBLISHED
+from ochaq_shared.telemetry import EVENTS_PUBLISHED, stories
 
 log = structlog.get_logger(__name__)
 
@@ -151,6 +151,7 @@ class Relay:
                     connection.execute(_PARK, (verdict, row.id, row.created_at))
         for row in sent:
             EVENTS_PUBLISHED.labels(self.service, str(row.lane)).inc()
+        log.info("relay.sent", messages=len(sent), parked=len(rows) - len(sent), request_ids=stories(map(_story, sent)))
         return True
 
     def _rest(self, connection: psycopg.Connection[Any]) -> None:
@@ -179,6 +180,12 @@ class Relay:
     def _check_rabbitmq(self) -> None:
         if not self._publisher.connected or self._publisher.blocked:
             raise BrokerUnavailable("blocked" if self._publisher.blocked else "not connected")
+
+
+def _story(row: Any) -> str:
+    """The request id that a message carries: an event in its envelope, a command in its headers."""
+    envelope = row.body if isinstance(row.body, dict) else {}
+    return str(envelope.get("requestid") or row.headers.get("ochaq_request_id") or "")
 
 
 def _message(row: Any) -> Message:

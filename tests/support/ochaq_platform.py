@@ -47,7 +47,9 @@ class Platform:
 
     def command(self, *args: str, check: bool = True, limit: float = 300) -> subprocess.CompletedProcess[str]:
         """One verb of `deploy/local` for this platform."""
-        environment = {**os.environ, **RATES, "OCHAQ_LOCAL": str(self.state)}
+        # The settings of a service under test in this very process are none of the platform's.
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("OCHAQ_")}
+        environment = {**ours, **RATES, "OCHAQ_LOCAL": str(self.state)}
         done = subprocess.run(
             [*COMMAND, *args],
             env=environment,

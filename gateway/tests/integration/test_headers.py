@@ -132,6 +132,9 @@ def test_nginx_sends_stored_bytes_with_ranges_and_the_services_own_headers(full:
     beyond = full.get(path, Range="bytes=999999-")
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */10240")
     assert beyond.json()["code"] == "range_not_satisfiable"
+    for name in ("x-request-id", "content-security-policy", "x-content-type-options", "cross-origin-opener-policy"):
+        assert len(beyond.headers.get_list(name)) == 1
+    assert beyond.json()["request_id"] == beyond.headers["x-request-id"]
 
 
 def test_the_log_has_one_object_per_line_and_no_secrets(full: Any) -> None:

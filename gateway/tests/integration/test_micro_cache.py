@@ -72,6 +72,21 @@ def test_the_gateway_answers_304_itself(gateway: Any) -> None:
     assert "hit" in again.headers["cache-status"]
 
 
+def test_a_refilled_answer_says_what_web_said_this_time(gateway: Any) -> None:
+    path, made = fresh(gateway)
+    gateway.get(path)
+    heard = gateway.upstreams["web"].routes[path]
+
+    def from_its_cache(seen: Any) -> Any:
+        status, headers, body = heard(seen)
+        return status, {**headers, "Cache-Status": "ochaq-web; hit; ttl=58"}, body
+
+    gateway.upstreams["web"].routes[path] = from_its_cache
+    time.sleep(1.1)
+    assert "ochaq-web; hit; ttl=58" in gateway.get(path).headers["cache-status"]
+    assert len(made) == 2
+
+
 @pytest.mark.parametrize("offset", [0.05, 0.5, 0.9])
 def test_a_change_is_seen_after_one_second_wherever_in_it_the_cache_was_filled(gateway: Any, offset: float) -> None:
     path, _ = fresh(gateway)

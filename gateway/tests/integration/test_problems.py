@@ -122,6 +122,12 @@ def test_a_problem_of_a_service_passes_as_it_is(gateway: Any) -> None:
         del gateway.upstreams[service].routes[path]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/recipes", "/api/v1/foods", "/recipes"])
+def test_an_address_without_its_slash_is_webs_to_answer(gateway: Any, path: str) -> None:
+    gateway.get(path)
+    assert gateway.upstreams["web"].seen[-1].path == path
+
+
 def test_a_slow_service_is_a_504(start_gateway: Any) -> None:
     gateway = start_gateway()
     conf = gateway.directory / "conf" / "upstreams.conf"

@@ -174,8 +174,8 @@ def _select(identity: Identity) -> Select[Any]:
 
 
 def _joined(identity: Identity | None) -> Select[Any]:
-    # An original that may no longer be read is not named: roles change after an upload.
-    readable = _original.c.id == file.c.duplicate_of
+    # An original is named as long as it has the same content, and may be read: versions and roles come after uploads.
+    readable = and_(_original.c.id == file.c.duplicate_of, _original.c.blob_id == file.c.blob_id)
     if identity is not None:
         readable = and_(readable, policy.visible_to(identity, _original))
     return select(

@@ -40,6 +40,13 @@ def file_name(raw: str) -> str:
         raise _problem(NAME_INVALID, "/name", str(unfit)) from unfit
 
 
+def new_name(raw: str) -> str:
+    """The name a person gives to a file that is there: nothing is cut off it; raises `files.name_invalid`."""
+    if re.search(r"[/\\]", raw):
+        raise _problem(NAME_INVALID, "/name", "must not contain / or \\")
+    return file_name(raw)
+
+
 def folder_path(raw: str) -> str:
     """A folder's path in canonical form: `a/b`, the empty string for the top; raises `files.folder_invalid`."""
     try:

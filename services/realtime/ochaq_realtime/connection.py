@@ -24,7 +24,8 @@ GOING_AWAY = 1012
 
 MAX_TOPICS = 50
 # A client that wants a replay asks right after connecting. Until then what an automatic subscription hears is held
-# back, so that the replay can come first; one that never asks gets its events late by this much, once.
+# back, so that the replay can come first; one that never asks is told its position, and gets its events, late by this
+# much, once.
 PATIENCE_SECONDS = 1.0
 LARGEST_ID = 2**63 - 1
 
@@ -114,7 +115,7 @@ class Connection:
 
     def _stop_waiting(self, name: str, subscription: Subscription) -> None:
         if self._topics.get(name) is subscription and subscription.held:
-            subscription.release()
+            self._hub.begin(subscription)
 
     def _may_send(self) -> bool:
         """A bucket that holds one second's worth of messages and refills at the allowed rate."""

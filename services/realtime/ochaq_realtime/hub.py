@@ -189,6 +189,13 @@ class Hub:
             self._replay(subscription, kept)
         subscription.release()
 
+    def begin(self, subscription: Subscription) -> None:
+        """For a client that did not ask: tells where its subscription begins, if that is known; lets events out."""
+        feed = self._feeds[subscription.topic.stream]
+        if feed.ready.is_set():
+            self._begin(subscription, feed)
+        subscription.release()
+
     async def _read(self, stream: str, after: int) -> Kept:
         """What came after a client's position. One above the stream's own comes from a Redis that has since lost its
         last writes, or from nowhere: ids must go on growing for this client, so the stream begins a new life."""

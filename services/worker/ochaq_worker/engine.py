@@ -85,6 +85,7 @@ def run_worker(settings: WorkerSettings, health: Health) -> None:
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
+        quiet=True,  # no banner: a log has one JSON object per line
         loglevel=settings.log_level.upper(),
     )
     worker.start()

@@ -19,7 +19,7 @@ from ochaq_shared.bus.delivery import ATTEMPTS_HEADER, Delivery, Outcome
 from ochaq_shared.bus.publisher import Message, Publisher
 from ochaq_shared.events.base import CloudEvent, UnknownEvent
 from ochaq_shared.health import Health
-from ochaq_shared.telemetry import EVENTS_HANDLED
+from ochaq_shared.telemetry import EVENTS_HANDLED, stories
 
 log = structlog.get_logger(__name__)
 
@@ -124,6 +124,9 @@ class Consumer:
         outcomes = self._processor.process(good) if good else []
         self._park([(d, o) for d, o in zip(good, outcomes, strict=True) if not o.acked])
         self._channel.basic_ack(messages[-1].delivery_tag, multiple=True)
+        if good:
+            told = stories(delivery.event.requestid for delivery in good)
+            log.info("events.settled", queue=self._queue.name, events=len(good), request_ids=told)
         for delivery, outcome in zip(good, outcomes, strict=True):
             word = "handled" if outcome.acked else "dead" if outcome.dead else "retried"
             EVENTS_HANDLED.labels(self._queue.name, delivery.event.type, word).inc()

@@ -16,7 +16,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for module in (keys, bus, dlq, trace):
         module.register(commands)
-    options = parser.parse_args(argv)
+    # Taken out wherever it stands, so that `ochaq --json bus status` and `ochaq bus status --json` mean the same.
+    words = list(sys.argv[1:] if argv is None else argv)
+    options = parser.parse_args([word for word in words if word != "--json"])
+    options.json = "--json" in words
     code: int = options.run(options)
     return code
 

@@ -30,11 +30,14 @@ def _matching(directory: Path, request_id: str) -> Iterator[dict[str, Any]]:
         with path.open(errors="replace") as file:
             for text in file:
                 if request_id in text and text.startswith("{"):
-                    yield json.loads(text)
+                    line: dict[str, Any] = json.loads(text)
+                    # Relays and consumers write one line per batch, which belongs to several stories.
+                    if request_id == line.get("request_id") or request_id in line.get("request_ids", ()):
+                        yield line
 
 
 def _row(line: dict[str, Any]) -> dict[str, Any]:
-    known = {"ts", "service", "process", "level", "event", "request_id"}
+    known = {"ts", "service", "process", "level", "event", "request_id", "request_ids"}
     rest = " ".join(f"{key}={value}" for key, value in line.items() if key not in known)
     return {
         "time": line.get("ts", ""),

@@ -30,6 +30,9 @@ log_timezone = 'UTC'
 log_destination = 'stderr'
 log_line_prefix = '%m [%p] %q%u@%d '
 log_min_duration_statement = 1000
+# The details of an error and its statement hold people's names and addresses; our own logs say what failed.
+log_error_verbosity = terse
+log_min_error_statement = panic
 client_connection_check_interval = 5s  # a query whose client is gone ends
 idle_in_transaction_session_timeout = 5min
 tcp_keepalives_idle = 30

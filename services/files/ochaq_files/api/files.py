@@ -42,7 +42,7 @@ async def get_file(service: ServiceDep, identity: IdentityDep, file_id: UUID) ->
 
 @router.patch("/{file_id}", summary="Rename or move a file")
 async def change_file(service: ServiceDep, identity: IdentityDep, file_id: UUID, change: FileChange) -> FileOut:
-    name = None if change.name is None else names.file_name(change.name)
+    name = None if change.name is None else names.new_name(change.name)
     folder = None if change.folder is None else names.folder_path(change.folder)
     moved = await service.database.run(document_move, identity, str(file_id), name=name, folder=folder)
     return file_out(moved)

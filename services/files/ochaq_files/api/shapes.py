@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
 
 from ochaq_files.cursors import Page
 from ochaq_files.documents import Document, Original, Status
@@ -85,6 +85,14 @@ class FileChange(BaseModel):
 
     name: str | None = Field(None, min_length=1, max_length=1024)
     folder: str | None = Field(None, max_length=2048)
+
+    @field_validator("name", "folder")
+    @classmethod
+    def _is_text(cls, value: str | None) -> str:
+        # Runs only for what was sent: leaving a name out keeps it, but there is no file without one.
+        if value is None:
+            raise ValueError("must be text")
+        return value
 
 
 def file_out(document: Document) -> FileOut:

@@ -87,6 +87,15 @@ def test_a_file_can_be_renamed_and_moved(client: httpx.Client) -> None:
     assert client.get("/api/v1/folders/from/archive.zip").status_code == 404
 
 
+@pytest.mark.parametrize("change", [{"name": None}, {"folder": None}, {"name": "a/b.txt"}, {"name": 7}])
+def test_a_change_that_is_no_name_changes_nothing(client: httpx.Client, change: dict[str, Any]) -> None:
+    file = upload(client, "a.txt", b"1", "f")
+    answer = client.patch(f"/api/v1/files/{file['id']}", json=change)
+    assert answer.status_code == 422
+    found = client.get(f"/api/v1/files/{file['id']}").json()
+    assert (found["name"], found["folder"]) == ("a.txt", "f")
+
+
 def test_a_taken_name_is_a_conflict_and_nothing_changes(client: httpx.Client) -> None:
     upload(client, "a.txt", b"1", "f")
     file = upload(client, "b.txt", b"2", "f")

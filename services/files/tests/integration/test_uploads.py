@@ -60,6 +60,15 @@ def test_other_content_under_the_same_name_is_a_new_version(client: httpx.Client
     assert [row["number"] for row in versions] == [1, 2]
 
 
+def test_a_copy_no_longer_names_an_original_that_has_other_content(client: httpx.Client) -> None:
+    content = os.urandom(60)
+    original = upload(client, "menu.txt", content, "x").json()
+    copy = upload(client, "copy.txt", content, "x").json()
+    assert copy["duplicate_of"]["id"] == original["id"]
+    upload(client, "menu.txt", os.urandom(50), "x")
+    assert client.get(f"/api/v1/files/{copy['id']}").json()["duplicate_of"] is None
+
+
 def test_content_of_others_is_stored_once_without_a_word(house: Any, serve: Any) -> None:
     content = os.urandom(9000)
     with house.client(serve, str(uuid.uuid4())) as one, house.client(serve, str(uuid.uuid4())) as other:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ochaq_files.names import file_name, folder_path
+from ochaq_files.names import file_name, folder_path, new_name
 from ochaq_shared.problems import Problem
 
 
@@ -36,6 +36,14 @@ def test_a_usable_name_is_kept_in_its_one_spelling(raw: str, kept: str) -> None:
 def test_an_unusable_name_is_refused(raw: str) -> None:
     with pytest.raises(Problem) as refused:
         file_name(raw)
+    assert refused.value.code == "files.name_invalid"
+
+
+@pytest.mark.parametrize("raw", ["a/b.txt", "/b.txt", "a\\b.txt", "..", ""])
+def test_a_new_name_is_taken_whole_or_not_at_all(raw: str) -> None:
+    assert new_name(" b.txt ") == "b.txt"
+    with pytest.raises(Problem) as refused:
+        new_name(raw)
     assert refused.value.code == "files.name_invalid"
 
 

@@ -6,6 +6,7 @@ import asyncio
 import random
 from typing import Any
 
+import pytest
 from ochaq_shared import live
 
 
@@ -24,12 +25,40 @@ async def test_the_user_topic_is_followed_without_asking(realtime: Any) -> None:
     assert heard["time"].endswith("Z")
 
 
+@pytest.mark.parametrize(("path", "topics"), [("/ws/", {"user"}), ("/ws/tasks/", {"user", "tasks"})])
+async def test_who_never_asks_is_told_where_the_automatic_topics_begin(
+    realtime: Any, path: str, topics: set[str]
+) -> None:
+    user = realtime.someone()
+    last = realtime.append(user, id="j", progress=progress(1))
+    async with realtime.client(user, path=path) as client:
+        answers = [await client.kind("subscribed") for _ in topics]
+        assert {answer["topic"] for answer in answers} == topics
+        assert all((answer["position"], answer["recovered"]) == (last, True) for answer in answers)
+        live_one = realtime.append(user, id="j", progress=progress(9))
+        await client.events(len(topics))
+        await client.quiet()
+    assert set(client.ids()) == {live_one}
+
+
+async def test_what_came_before_the_automatic_answer_comes_after_it(realtime: Any) -> None:
+    user = realtime.someone()
+    async with realtime.client(user) as client:
+        await client.kind("welcome")
+        early = realtime.append(user, id="j", progress=progress(1))
+        answer, heard = await client.next(), await client.next()
+    assert (answer["type"], answer["position"], answer["recovered"]) == ("subscribed", early - 1, True)
+    assert (heard["type"], heard["id"]) == ("event", early)
+
+
 async def test_nobody_hears_somebody_elses_events(realtime: Any) -> None:
     mine, other = realtime.someone(), realtime.someone()
     async with realtime.client(mine) as client:
         await client.kind("welcome")
         realtime.append(other, id="j1", progress=progress(1))
-        await client.quiet(1.3)
+        # Only the answer to the automatic subscription comes.
+        assert (await client.next())["type"] == "subscribed"
+        await client.quiet(0.5)
 
 
 async def test_a_reconnecting_client_gets_everything_after_its_last_event_once(realtime: Any) -> None:

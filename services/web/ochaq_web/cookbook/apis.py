@@ -22,7 +22,7 @@ from ochaq_web.cookbook.models import Recipe
 from ochaq_web.cookbook.replies import guard, reply
 from ochaq_web.cookbook.representation import etag, recipe_body
 from ochaq_web.cookbook.serializers import FoodPageOutput, RecipeInput, RecipeOutput, RecipePageOutput, RecipePatch
-from ochaq_web.core.idempotency import idempotent
+from ochaq_web.core.idempotency import PARAMETER, idempotent
 from ochaq_web.core.policy import Act, permission
 
 Door = Callable[..., HttpResponse]
@@ -30,7 +30,6 @@ Door = Callable[..., HttpResponse]
 LIST = [OpenApiParameter("limit", int), OpenApiParameter("cursor", str)]
 FILTERS = [OpenApiParameter(name, str) for name in ("q", "tag", "food")]
 IF_MATCH = [OpenApiParameter("If-Match", str, OpenApiParameter.HEADER)]
-KEY = [OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)]
 
 
 def unless_bearer(read: Door, view: Door) -> Door:
@@ -65,7 +64,9 @@ class Recipes(CookbookView):
     def get(self, request: Request) -> HttpResponse:
         return recipe_list(request._request)
 
-    @extend_schema(operation_id="recipes_create", parameters=KEY, request=RecipeInput, responses={201: RecipeOutput})
+    @extend_schema(
+        operation_id="recipes_create", parameters=[PARAMETER], request=RecipeInput, responses={201: RecipeOutput}
+    )
     @idempotent
     def post(self, request: Request) -> HttpResponse:
         recipe = services.recipe_publish(**_input(request, RecipeInput))

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter
 from ochaq_shared.idempotency import Replay, Scope, begin, body_hash, finish
 from ochaq_shared.problems import Problem
 from rest_framework.request import Request
@@ -19,6 +20,13 @@ from ochaq_web.core.rendering import HouseJSON
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 
 Method = Callable[..., HttpResponse]
+
+PARAMETER = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same key and body within 24 hours get the first answer again, with `Idempotency-Replayed: true`.",
+)
 
 
 def idempotent(method: Method) -> Method:

@@ -22,6 +22,19 @@ log = structlog.get_logger(__name__)
 FRESH_SECONDS = 60.0
 INCOMPLETE_SECONDS = 3.0
 TIMEOUT = httpx.Timeout(1.5, connect=0.5)
+_TEXT = {"type": "string"}
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "code", "request_id", "errors"],
+    "properties": {
+        **dict.fromkeys(("type", "title", "detail", "instance", "code", "request_id"), _TEXT),
+        "status": {"type": "integer"},
+        "errors": {
+            "type": "array",
+            "items": {"type": "object", "properties": dict.fromkeys(("pointer", "code", "detail"), _TEXT)},
+        },
+    },
+}
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 _lock = threading.Lock()
@@ -61,7 +74,31 @@ def merge(own: dict[str, Any], others: dict[str, dict[str, Any] | None]) -> dict
     for name, found in sorted(others.items()):
         if found is not None:
             _add(merged, name, found)
+    _tell_problems(merged)
     return merged
+
+
+def _tell_problems(merged: dict[str, Any]) -> None:
+    """Every door answers what went wrong in one shape, which neither DRF nor FastAPI describes by itself."""
+    merged["components"].setdefault("schemas", {})["Problem"] = PROBLEM
+    answer = {
+        "description": "What went wrong (RFC 9457)",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for path, item in merged["paths"].items():
+        merged["paths"][path] = {
+            key: {**value, "responses": {**_without_guesses(value.get("responses", {})), "default": answer}}
+            if key in METHODS
+            else value
+            for key, value in item.items()
+        }
+
+
+def _without_guesses(responses: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI describes its own validation errors, which our handlers replace."""
+    return {
+        status: told for status, told in responses.items() if status != "422" or "application/json" not in str(told)
+    }
 
 
 def _add(merged: dict[str, Any], name: str, found: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ def job_start(*, actor: Any, body: object) -> Job:
         raise Problem("request.invalid", errors=errors)
     kind = kind_named(body.get("kind"))
     require(actor, kind.act)
-    return services.job_enqueue(kind=kind.name, params=body.get("params"), owner=actor)
+    return services.job_enqueue(kind=kind.name, params=body.get("params", {}), owner=actor)
 
 
 def job_stop(*, actor: Any, job_id: uuid.UUID) -> Job:

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ochaq_web.core.idempotency import idempotent
+from ochaq_web.core.idempotency import PARAMETER, idempotent
 from ochaq_web.core.pagination import paginate
 from ochaq_web.core.policy import Act, permission
 from ochaq_web.jobs import actions, selectors
@@ -43,7 +43,7 @@ class JobsView(APIView):
         page = paginate(request, jobs, ("-id",))
         return Response(page.body([job_public(job) for job in page.rows]))
 
-    @extend_schema(operation_id="jobs_start", request=JobStartShape, responses={202: JobShape})
+    @extend_schema(operation_id="jobs_start", parameters=[PARAMETER], request=JobStartShape, responses={202: JobShape})
     @idempotent
     def post(self, request: Request) -> Response:
         job = actions.job_start(actor=request.user, body=request.data)

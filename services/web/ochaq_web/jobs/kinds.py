@@ -106,7 +106,7 @@ def kind_named(name: object) -> Kind:
 def params_of(kind: Kind, raw: object) -> Params:
     """Validated parameters with their defaults filled in, or a 422 with a pointer to each wrong one."""
     try:
-        return kind.params.model_validate({} if raw is None else raw)
+        return kind.params.model_validate(raw)
     except ValidationError as error:
         errors = [FieldError(_pointer(item["loc"]), item["type"], item["msg"]) for item in error.errors()]
         raise Problem("request.invalid", errors=errors) from error

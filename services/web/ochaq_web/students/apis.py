@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ochaq_web.core.idempotency import idempotent
+from ochaq_web.core.idempotency import PARAMETER, idempotent
 from ochaq_web.core.pagination import paginate
 from ochaq_web.core.policy import Act, permission
 from ochaq_web.students import selectors, services
@@ -42,7 +42,9 @@ class StudentsView(StudentView):
         page = paginate(request, selectors.student_list(wanted), selectors.student_ordering(wanted))
         return Response(page.body([student_fields(student) for student in page.rows]))
 
-    @extend_schema(operation_id="students_create", request=StudentInput, responses={201: StudentShape})
+    @extend_schema(
+        operation_id="students_create", parameters=[PARAMETER], request=StudentInput, responses={201: StudentShape}
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         student = services.student_create(**_read(request))

@@ -21,10 +21,24 @@ FILES = {
 
 def test_components_of_others_get_their_name_in_front_so_that_none_is_lost():
     merged = merge(OWN, {"files": FILES})
+    merged["components"]["schemas"].pop("Problem")
     assert merged["components"]["schemas"] == {"Error": {"type": "object"}, "files.Error": {"type": "string"}}
     operation = merged["paths"]["/api/v1/files/"]["get"]
     assert operation["responses"]["200"] == {"$ref": "#/components/schemas/files.Error"}
     assert operation["operationId"] == "files_list"
+
+
+def test_every_door_describes_its_problems_and_no_guessed_ones():
+    guessed = {
+        "422": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/HTTPValidationError"}}}}
+    }
+    search = {"paths": {"/api/v1/search/students": {"get": {"responses": {"200": {}, **guessed}}}}}
+    merged = merge(OWN, {"search": search})
+    assert set(merged["paths"]["/api/v1/search/students"]["get"]["responses"]) == {"200", "default"}
+    for path in merged["paths"].values():
+        assert "application/problem+json" in path["get"]["responses"]["default"]["content"]
+    assert "errors" in merged["components"]["schemas"]["Problem"]["required"]
+    assert "responses" not in OWN["paths"]["/api/v1/recipes/"]["get"]
 
 
 def test_internal_paths_are_left_out():

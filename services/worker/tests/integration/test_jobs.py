@@ -35,6 +35,12 @@ def wait(manager, job_id, holds=lambda found: found["status"] in OVER, seconds=6
     raise AssertionError(f"job not there within {seconds} s: {found}")
 
 
+def test_each_line_of_the_log_is_one_json_object(house, worker):
+    lines = [line for log in house.logs.glob("ochaq_worker-work-*.log") for line in log.read_text().splitlines()]
+    assert lines
+    assert all(isinstance(json.loads(line), dict) for line in lines)
+
+
 def demo(house):
     return house.rows("SELECT count(*), count(DISTINCT lower(email)), min(age), max(age) FROM student WHERE demo")[0]
 

@@ -51,6 +51,7 @@ def test_defaults_are_filled_in(api):
         {"cuont": 5},
         {"replace": 1},
         {"count": None},
+        None,
         [],
         "x",
         7,
