@@ -45,14 +45,17 @@ class Platform:
     def url(self) -> str:
         return str(self.demo["url"])
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its commands run in. The settings of a service under test in this very process are none of its own."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("OCHAQ_")}
+        return {**ours, **RATES, "OCHAQ_LOCAL": str(self.state)}
+
     def command(self, *args: str, check: bool = True, limit: float = 300) -> subprocess.CompletedProcess[str]:
         """One verb of `deploy/local` for this platform."""
-        # The settings of a service under test in this very process are none of the platform's.
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("OCHAQ_")}
-        environment = {**ours, **RATES, "OCHAQ_LOCAL": str(self.state)}
         done = subprocess.run(
             [*COMMAND, *args],
-            env=environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -26,9 +26,8 @@ def test_up_ends_with_everything_ready_under_the_names_of_the_contract(platform:
 
 
 def test_status_as_json_prints_nothing_else(platform: Platform) -> None:
-    environment = {**os.environ, "OCHAQ_LOCAL": str(platform.state)}
     words = ["make", "-s", "-C", str(Path(COMMAND[1]).parents[1]), "status", "FORMAT=json"]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(words, env=platform.environment, capture_output=True, text=True, check=True)
     rows = json.loads(done.stdout)
     assert [set(row) for row in rows] == [{"name", "pid", "state", "ready"}] * len(processes.NAMES)
     assert done.stderr == ""
@@ -165,9 +164,8 @@ def test_after_a_kill_of_the_supervisor_alone_up_starts_afresh(platform: Platfor
 
 def test_two_ups_at_once_start_one_platform(platform: Platform) -> None:
     platform.command("down")
-    environment = {**os.environ, "OCHAQ_LOCAL": str(platform.state)}
     words = [sys.executable, COMMAND[1], "up"]
-    both = [subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [subprocess.Popen(words, env=platform.environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate(timeout=200)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sorted("nothing was changed" in text for text in said) == [False, True]
