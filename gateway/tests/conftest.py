@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
+from free_ports import free_port
 
 GATEWAY = Path(__file__).resolve().parents[1]
 SERVICES = ("web", "files", "search", "realtime")
@@ -148,12 +149,6 @@ class Gateway:
         for upstream in self.upstreams.values():
             upstream.close()
         shutil.rmtree(self.directory, ignore_errors=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def render(directory: Path, *arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

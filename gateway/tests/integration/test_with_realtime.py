@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from free_ports import free_port
 from ochaq_shared import live
 from ochaq_shared.identity import Signer, create_keys
 from redis import Redis
@@ -29,9 +29,7 @@ def house(start_gateway: Any, servers: Any, tmp_path_factory: pytest.TempPathFac
     keys = tmp_path_factory.mktemp("keys")
     create_keys(keys, ["web", "realtime"])
     signer, redis_url = Signer(keys / "web.pem", "web"), servers.redis_url(db=15)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     # Of two addresses the last one counts: this one replaces the fixture's small upstream.
     gateway = start_gateway("--realtime", f"127.0.0.1:{port}")
     gateway.upstreams["web"].routes["/internal/v1/identity"] = lambda seen: (

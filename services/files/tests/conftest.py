@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,16 +17,11 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from free_ports import free_port
 from ochaq_shared.identity import Signer, create_keys
 from psycopg.rows import dict_row
 
 ACCESS_KEY, SECRET_KEY, BUCKET = "test-access", "test-secret-key", "ochaq"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def wait_until(ready: Callable[[], Any], seconds: float = 20) -> Any:

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,17 +20,12 @@ from typing import Any
 import httpx
 import pytest
 import redis
+from free_ports import free_port
 from ochaq_shared import live
 from ochaq_shared.identity import Signer, create_keys
 from websockets.asyncio.client import ClientConnection, connect
 
 PUBLIC_URL = "http://school.test:8080"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -11,6 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import chain, islice
 from random import Random
@@ -82,13 +83,14 @@ def students_generate(run: Run) -> dict[str, Any]:
     tally = Tally.of(run, count)
     began = time.monotonic() - tally.seconds
     with ThreadPoolExecutor(max_workers=IN_FLIGHT, thread_name_prefix="upload") as uploads:
-        clearing = uploads.submit(_clear, run) if replace and not tally.next_chunk else None
+        clearing = uploads.submit(copy_context().run, _clear, run) if replace and not tally.next_chunk else None
         made = _prefetched(_chunks(run, tally, count))  # the first chunk is made while the old rows go
         tally.removed = clearing.result() if clearing else tally.removed
         sent: deque[Future[int]] = deque()
         for chunk, body in made:
             run.check()
-            sent.append(uploads.submit(run.web.store_students, run.claim, chunk, body))
+            # A copy for each thread: the request id goes along with every call, and so into its events.
+            sent.append(uploads.submit(copy_context().run, run.web.store_students, run.claim, chunk, body))
             if len(sent) > IN_FLIGHT:
                 _settle(run, tally, sent.popleft(), count, began)
         while sent:

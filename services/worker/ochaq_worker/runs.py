@@ -7,6 +7,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -49,7 +51,9 @@ class Run:
         self._checkpoint: dict[str, Any] | None = None
         self._changed = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._keep_alive, daemon=True, name=f"heartbeat-{claim.id}")
+        # In a copy of the context: the heartbeats belong to the same story as the click.
+        keep_alive = partial(copy_context().run, self._keep_alive)
+        self._thread = threading.Thread(target=keep_alive, daemon=True, name=f"heartbeat-{claim.id}")
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from free_ports import free_port
 from ochaq_shared.identity import Signer, create_keys
 
 SERVICES = ["web", "worker", "realtime", "files", "search"]
@@ -28,12 +28,6 @@ user = User.objects.create_user("manager@example.com", "salt and pepper 42")
 user.groups.set(Group.objects.filter(name="manager"))
 print(user.pk)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import socket
 import string
 import subprocess
 import sys
@@ -25,18 +24,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import orjson
 import pytest
+from free_ports import free_port
 from ochaq_servers import Servers
 from ochaq_shared.bus.publisher import Message, Publisher
 from ochaq_shared.events import CloudEvent, Fact
 from ochaq_shared.events.students import StudentCreated
 from ochaq_shared.identity import Signer, create_keys
 from ochaq_shared.outbox import COMMANDS_EXCHANGE, EVENTS_EXCHANGE
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], Any], seconds: float = 20) -> Any:

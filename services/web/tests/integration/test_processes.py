@@ -1,7 +1,6 @@
 """The real commands as real processes."""
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -9,14 +8,9 @@ import time
 import httpx
 import psycopg
 import pytest
+from free_ports import free_port
 
 pytestmark = pytest.mark.slow
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def eventually(check, seconds=30):
