@@ -29,7 +29,7 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 log_destination = 'stderr'
 log_line_prefix = '%m [%p] %q%u@%d '
-log_min_duration_statement = 1000
+log_min_duration_statement = -1  # a slow statement would be written with its values
 # The details of an error and its statement hold people's names and addresses; our own logs say what failed.
 log_error_verbosity = terse
 log_min_error_statement = panic
