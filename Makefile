@@ -49,8 +49,8 @@ dev: ## install everything that running, testing and checking need
 test: dev ## every test, on servers of its own; touches nothing that runs [ARGS=…]
 	@$(BIN)/pytest $(ARGS)
 
-test-fast: dev ## unit and quick integration tests, within a minute [ARGS=…]
-	@$(BIN)/pytest -m "not platform and not browser and not slow" $(ARGS)
+test-fast: dev ## unit and contract tests, within a minute [ARGS=…]
+	@$(BIN)/pytest -m "not platform and not browser and not slow" $(FAST) $(ARGS)
 
 lint: dev ## ruff, mypy and the import laws
 	@$(BIN)/ruff check .

@@ -21,14 +21,16 @@ from ochaq_platform import started
 FOLDER = Path(__file__).resolve().parent
 
 
-def commands(size: str, url: str) -> list[tuple[str, list[str]]]:
+def commands(size: str, url: str, state: Path) -> list[tuple[str, list[str]]]:
     """What to run: a title and the words of the command."""
     full = size == "full"
+    recipes = ["--url", url, "--seconds", "5" if full else "1", "--env", str(state / "ochaq.env")]
     job = ["--rows", "10000" if full else "1000", "--rounds", "5" if full else "1", "--url", url]
     return [
         ("The heavy job against the loop row by row", ["students_job.py", *job]),
-        ("Recipes through the gateway", ["recipes.py", "--url", url, "--seconds", "5" if full else "1"]),
+        ("Recipes through the gateway", ["recipes.py", *recipes]),
         ("Search", ["search.py", "--size", size]),
+        ("Files", ["files.py", "--size", size]),
     ]
 
 
@@ -40,7 +42,7 @@ def main() -> int:
     began = time.monotonic()
     with started() as platform:
         print(f"The platform was ready after {time.monotonic() - began:.1f} s at {platform.url}", flush=True)
-        for title, words in commands(options.size, platform.url):
+        for title, words in commands(options.size, platform.url, platform.state):
             print(f"\n# {title}", flush=True)
             environment = {"OCHAQ_LOCAL": str(platform.state), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp"}
             done = subprocess.run([sys.executable, str(FOLDER / words[0]), *words[1:]], env=environment, check=False)

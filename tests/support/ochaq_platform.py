@@ -26,6 +26,7 @@ RATES = {
     "OCHAQ_RATE_AUTH": "off",
     "OCHAQ_RATE_UPLOAD": "off",
     "OCHAQ_RATE_HANDSHAKE": "off",
+    "OCHAQ_MAX_CONNECTIONS": "1000",
 }
 
 
