@@ -6,6 +6,7 @@ PYTHON3 := $(shell [ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo pyth
 LOCAL := $(PYTHON3) deploy/local
 BIN := .venv/bin
 NAME ?=
+FAST := shared/tests/unit services/*/tests/unit deploy/local/tests/unit tests/contract
 PACKAGES := ochaq_shared ochaq_web ochaq_worker ochaq_realtime ochaq_files ochaq_search ochaq_local
 
 .PHONY: help
