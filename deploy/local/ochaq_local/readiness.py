@@ -58,14 +58,20 @@ def ready_ones(instance: Instance, table: Iterable[Process]) -> set[str]:
 def wait(
     instance: Instance, table: Iterable[Process], seconds: float, tell: Callable[[str], None] | None = None
 ) -> set[str]:
-    """Wait until all are ready; gives back the names of those that are not when the time is over."""
-    waiting = {process.name: process for process in table}
+    """Wait until all are ready at once; gives back the names of those that are not when the time is over.
+
+    Every look asks all of them again: one that was ready a moment ago may have lost what it stands on since.
+    """
+    wanted = list(table)
+    told: set[str] = set()
     deadline = time.monotonic() + seconds
     while True:
-        for name in ready_ones(instance, waiting.values()):
-            del waiting[name]
+        ready = ready_ones(instance, wanted)
+        for name in sorted(ready - told):
+            told.add(name)
             if tell:
                 tell(name)
-        if not waiting or time.monotonic() > deadline:
-            return set(waiting)
+        missing = {process.name for process in wanted} - ready
+        if not missing or time.monotonic() > deadline:
+            return missing
         time.sleep(0.2)
