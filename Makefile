@@ -43,7 +43,7 @@ demo: ## tell the main story through the gateway (starts everything first where 
 
 # --- change it
 
-.PHONY: dev test test-fast lint types format bench requirements problems schemas messages
+.PHONY: dev test test-fast lint types format bench bench-bus chaos requirements problems schemas messages
 dev: ## install everything that running, testing and checking need
 	@$(LOCAL) install dev
 
@@ -70,13 +70,26 @@ format: dev ## put the code in its form
 bench: dev ## measure; figures for docs/benchmarks.md [SIZE=full|small]
 	@$(BIN)/python tests/bench/run.py --size $(or $(SIZE),full)
 
+bench-bus: dev ## events through outbox, relay and consumer, on servers of its own [SIZE=full|small]
+	@$(BIN)/python tests/bench/bus.py --size $(or $(SIZE),full)
+
+bench-jobs: dev ## what a job costs, on a platform of its own in mode test [SIZE=full|small]
+	@$(BIN)/python tests/bench/jobs.py --size $(or $(SIZE),full)
+
+chaos: dev ## kill and freeze everything while clients work, then look for what is lost or done twice [MINUTES=30] [SEED=n]
+	@$(BIN)/python tests/chaos/run.py --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+
+.PHONY: test-faults
+test-faults: dev ## break everything in every way of the fault matrix, at length [SEEDS=20] [SEED=1] [FAULT=F7] [SIZE=long|short]
+	@$(BIN)/python tests/faults/run.py --seeds $(or $(SEEDS),1) --seed $(or $(SEED),1) --size $(or $(SIZE),long) $(if $(FAULT),--fault $(FAULT))
+
 requirements: dev ## compile requirements/*.in to hash-pinned *.txt
 	@requirements/compile
 
 problems: dev ## write docs/problems.md from the codes that the source defines
 	@$(BIN)/python docs/tools/problems_page.py
 
-schemas: dev ## write the JSON Schemas of new event types
+schemas: dev ## write the JSON Schemas of new event types, and docs/events (AsyncAPI, the list)
 	@$(BIN)/python -m ochaq_shared.events.schema_files
 
 screens: dev ## pictures of the main pages, from what runs, into docs/screens

@@ -34,8 +34,10 @@ class ServiceMiddleware:
             return
         if scope["path"] in {"/livez", "/readyz", "/metrics"}:
             target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
-            # Checks may block for their time limit, so they run beside the event loop.
-            await _send_answer(await asyncio.to_thread(self.health.answer, target), send)
+            # Checks may block for their time limit, so they run beside the event loop; being alive needs no thread.
+            live = scope["path"] == "/livez"
+            answer = self.health.answer(target) if live else await asyncio.to_thread(self.health.answer, target)
+            await _send_answer(answer, send)
             return
         await self._observed(scope, receive, send)
 

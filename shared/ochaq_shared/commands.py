@@ -27,8 +27,11 @@ class Command:
     id: str = field(default_factory=uuid7)
 
 
-def celery_command(task: str, job_id: str, queue: str) -> Command:
-    """Start Celery task `task` with the job's id as its only argument; the task's id is the job's id."""
+def celery_command(task: str, job_id: str, queue: str, time_limits: tuple[int, int] | None = None) -> Command:
+    """Start Celery task `task` with the job's id as its only argument; the task's id is the job's id.
+
+    `time_limits` are the seconds after which Celery kills the task and after which it raises inside it: hard, soft.
+    """
     headers = {
         "lang": "py",
         "task": task,
@@ -38,6 +41,7 @@ def celery_command(task: str, job_id: str, queue: str) -> Command:
         "group": None,
         "argsrepr": f"({job_id!r},)",
         "kwargsrepr": "{}",
+        "timelimit": list(time_limits or (None, None)),
         "ochaq_request_id": current_request_id(),
         "traceparent": current_traceparent(),
     }

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import structlog
 
+from ochaq_shared import unavailable
 from ochaq_shared.identity import Signer
 from ochaq_shared.telemetry import current_request_id, current_traceparent
 
@@ -30,7 +31,7 @@ class UpstreamProblem(Exception):
         super().__init__(f"{status} {self.code}")
 
 
-class Unavailable(Exception):
+class Unavailable(unavailable.Unavailable):
     """The other service did not answer properly within the retries."""
 
 
@@ -68,15 +69,19 @@ class InternalClient:
                 time.sleep(0.1 * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
         raise Unavailable(f"{method} {path}: {failure}")
 
-    def stream_lines(self, path: str, params: dict[str, Any] | None = None) -> Iterator[str]:
-        """The lines of an NDJSON answer as they come; flat memory. Raises like `request`, but does not retry."""
+    def stream_lines(self, path: str, params: dict[str, Any] | None = None) -> Iterator[bytes]:
+        """The lines of an NDJSON answer as they come; flat memory. Raises like `request`, but does not retry.
+
+        Lines end with a line feed and nothing else: a name may well hold one of the other signs that Unicode ends lines
+        with. An answer that ends politely may still be torn (see `ochaq_search.sources`), so streams tell their end.
+        """
         try:
             with self._http.stream("GET", path, params=params, headers=self._headers(None)) as response:
                 if response.status_code != 200:
                     response.read()
                     _accepted(response)
                     raise Unavailable(f"GET {path}: answered {response.status_code}")
-                yield from response.iter_lines()
+                yield from _lines(response.iter_bytes())
         except httpx.TransportError as error:
             raise Unavailable(f"GET {path}: {type(error).__name__}") from error
 
@@ -97,6 +102,15 @@ class InternalClient:
             self._token = self._signer.sign(self._audience, f"service:{self._signer.issuer}")
             self._token_until = time.monotonic() + 30
         return self._token
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
 
 
 def _accepted(response: httpx.Response) -> httpx.Response:

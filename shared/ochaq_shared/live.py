@@ -5,8 +5,8 @@ stream starts at `unix seconds << 20 | microseconds`, so after a lost Redis ever
 and a position from before the loss is recognised because it lies below the new stream's base.
 
 Durable events come through `append` (kept, numbered, deduplicated by event id); ephemeral ones through
-`publish_progress` (sent once, never kept). Both pass through Lua so that the progress of one job can never be seen to
-go back, whatever order the two lanes arrive in.
+`publish_progress` (sent once, never kept). Both pass through Lua so that neither a job's progress nor the state of
+anything with versions can be seen to go back, whatever order the two lanes, retries and events sent again arrive in.
 
 Keys share a hash tag per stream, so that one call touches one slot of a Redis Cluster.
 """
@@ -121,12 +121,18 @@ return {redis.call('GET', KEYS[1]) or '', redis.call('GET', KEYS[2]) or '', entr
 """
 
 # KEYS: counter, base, stream, dedupe, job. ARGV: channel, stream name, head, done, tail, over (0|1|-1), length cap,
-# stream ttl, meta ttl, dedupe ttl. Answers the id given to the event, or '' when it had been appended before.
-# over = -1 means that the event is not about a job; done = '' that it carries no progress.
+# stream ttl, meta ttl, dedupe ttl, version. Answers the id given to the event, or '' when it had been appended before,
+# or when the stream has shown this version of its subject, or a later one. over = -1 means that the event is not about
+# a job; done = '' that it carries no progress; version = 0 that it does not replace what was told before it.
 APPEND_LUA: Final = (
     _START
     + """
 if not redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[10]) then return '' end
+if ARGV[11] ~= '0' then
+  if tonumber(ARGV[11]) <= tonumber(redis.call('HGET', KEYS[5], 'version') or 0) then return '' end
+  redis.call('HSET', KEYS[5], 'version', ARGV[11])
+  redis.call('PEXPIRE', KEYS[5], ARGV[8])
+end
 start(KEYS[1], KEYS[2], ARGV[9])
 local body = ARGV[3]
 if ARGV[6] ~= '-1' then
@@ -161,12 +167,17 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class LiveEvent:
-    """One durable event on its way into a stream. `name` is the event type without `ochaq.` and version."""
+    """One durable event on its way into a stream. `name` is the event type without `ochaq.` and version.
+
+    An event that tells the whole state of what `data["id"]` names carries that state's `version`: one that comes late,
+    after a newer state was shown, is dropped.
+    """
 
     id: str
     name: str
     time: str
     data: Mapping[str, Any]
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +206,7 @@ def parse_published(payload: bytes) -> Published:
 
 
 def append(redis: Redis, stream: str, event: LiveEvent) -> int | None:
-    """Adds one durable event; answers its id, or None when this event id had been appended before."""
+    """Adds one durable event; answers its id, or None when it, or a later state of its subject, was there before."""
     return append_many(redis, [(stream, event)])[0]
 
 
@@ -244,7 +255,7 @@ def _queue_append(pipeline: Pipeline, stream: str, event: LiveEvent) -> None:
     ]
     args = [
         *(channel(stream), stream, head, "" if done is None else done, tail, _over(event)),
-        *(length_cap(stream), STREAM_TTL_MS, META_TTL_MS, DEDUPE_TTL_MS),
+        *(length_cap(stream), STREAM_TTL_MS, META_TTL_MS, DEDUPE_TTL_MS, event.version),
     ]
     pipeline.evalsha(APPEND_SHA, len(keys), *keys, *args)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from ochaq_shared import failpoints
 from ochaq_shared.commands import Command
 from ochaq_shared.database import execute
 from ochaq_shared.events.base import CloudEvent, Fact
@@ -24,11 +25,23 @@ WAKE_CHANNEL = "ochaq_outbox"
 
 SCHEMA_SQL = (files("ochaq_shared") / "schema.sql").read_text()
 """DDL of outbox, inbox and idempotency, for the first migration of every service with a database."""
+RELAY_SQL = (files("ochaq_shared") / "schema_relay.sql").read_text()
+"""DDL of what the relay needs beside them, for the next migration; safe to run again."""
 
-_INSERT = """
-INSERT INTO outbox (event_id, type, source, subject, version, shard, lane, exchange, routing_key, headers, body)
+_COLUMNS = "event_id, type, source, subject, version, shard, lane, exchange, routing_key, headers, body"
+_INSERT = f"""
+INSERT INTO outbox ({_COLUMNS})
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb)
-"""
+"""  # noqa: S608 - constants
+
+
+def insertion(select: str) -> str:
+    """SQL that writes messages out of a SELECT of all columns, in order from event_id to body, into the outbox.
+
+    For rules that change a row and tell it in one statement; everybody else calls `emit` or `send`. Who uses it wakes
+    the relay after the commit, and holds its facts against their models by a test.
+    """
+    return f"INSERT INTO outbox ({_COLUMNS}) {select}"
 
 
 def wake(connection: Any) -> None:
@@ -113,6 +126,7 @@ def _insert(
             orjson.dumps(body).decode(),
         ),
     )
+    failpoints.hit("outbox.inserted")
     _wake_after_commit(connection)
 
 

@@ -39,8 +39,7 @@ def _create(connection: psycopg.Connection[Any], day: date) -> None:
         sql.Identifier(_name(day)), sql.Literal(f"{day} 00:00+00"), sql.Literal(f"{day + timedelta(days=1)} 00:00+00")
     )
     try:
-        connection.execute("SET lock_timeout = '2s'")
-        connection.execute(statement)
+        _patiently(connection, statement)
     except (
         psycopg.errors.CheckViolation,
         psycopg.errors.LockNotAvailable,
@@ -48,14 +47,26 @@ def _create(connection: psycopg.Connection[Any], day: date) -> None:
     ) as error:
         # Rows of that day are in the default partition already, or somebody holds the table: writing goes on there.
         log.warning("outbox.partition_not_made", partition=_name(day), error=str(error))
-    finally:
-        connection.execute("RESET lock_timeout")
 
 
 def _drop(connection: psycopg.Connection[Any], name: str) -> None:
     """Drop an old partition, but never one that still holds a message nobody published."""
     pending = sql.SQL("SELECT EXISTS (SELECT 1 FROM {} WHERE published_at IS NULL)").format(sql.Identifier(name))
     row = connection.execute(pending).fetchone()
-    if row and not row[0]:
-        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+    if not row or row[0]:
+        return
+    try:
+        _patiently(connection, sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+    except psycopg.errors.LockNotAvailable as error:
+        log.warning("outbox.partition_not_dropped", partition=name, error=str(error))
+    else:
         log.info("outbox.partition_dropped", partition=name)
+
+
+def _patiently(connection: psycopg.Connection[Any], statement: sql.Composed) -> None:
+    """Run what locks the whole outbox, or give up soon: every insert waits behind the one who waits for that lock."""
+    connection.execute("SET lock_timeout = '1s'")
+    try:
+        connection.execute(statement)
+    finally:
+        connection.execute("RESET lock_timeout")

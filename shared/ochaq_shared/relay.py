@@ -1,8 +1,10 @@
 """The relay: moves outbox rows to RabbitMQ in order per aggregate, with confirms, and forgets them after a while.
 
-Each relay holds session-level advisory locks on some of the shards, so any number of relays may run and each
-aggregate's messages go through one of them at a time. Rows are marked only after the broker confirmed them: a relay
-killed in between sends twice, and the inbox drops the second.
+Any number of relays share the shards, so each aggregate's messages go through one of them at a time. Rows are marked
+only after the broker confirmed them: a relay killed in between sends twice, and the inbox drops the second.
+
+What is pending is always read as a whole (`published_at IS NULL`), never from some id on: ids are given out before they
+commit, and whoever reads on from the last one he saw loses those that commit late.
 """
 
 from __future__ import annotations
@@ -10,57 +12,61 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import psycopg
 import structlog
-from prometheus_client import Gauge
 from psycopg.rows import namedtuple_row
 
+from ochaq_shared import failpoints
 from ochaq_shared.bus.connection import BrokerUnavailable
-from ochaq_shared.bus.publisher import Message, Publisher
+from ochaq_shared.bus.publisher import Publisher, PublishingBlocked
 from ochaq_shared.health import Health
-from ochaq_shared.outbox import SHARDS, WAKE_CHANNEL
+from ochaq_shared.outbox import WAKE_CHANNEL
+from ochaq_shared.outbox_lag import Lag
 from ochaq_shared.outbox_partitions import maintain
+from ochaq_shared.outbox_rows import COLUMNS, message
+from ochaq_shared.relay_shards import Shards
 from ochaq_shared.telemetry import EVENTS_PUBLISHED, stories
 
 log = structlog.get_logger(__name__)
 
 BATCH = 200
-POLL_SECONDS = 0.5
+# Nobody has to wake a relay: it looks by itself, often after there was something, seldom when there was nothing.
+POLL_SECONDS = (0.05, 0.5)
+BACKOFF_SECONDS = 2.5
 MAINTAIN_SECONDS = 3600.0
 MEASURE_SECONDS = 5.0
-LOCK_CLASS = 717
 
-OLDEST = Gauge("ochaq_outbox_oldest_seconds", "Age of the oldest message that is not yet published", ["service"])
-PENDING = Gauge("ochaq_outbox_pending", "Messages that are not yet published", ["service"])
-
-# A message that could not be published parks the later ones of its subject, not its shard.
-_PICK = """
-SELECT o.id, o.created_at, o.event_id::text AS event_id, o.type, o.lane, o.exchange, o.routing_key, o.headers, o.body
+# No row locks: the shard's lock already makes these rows ours. No sorting of a whole backlog, whatever the planner
+# thinks of it. And a server that notices within seconds when this machine is gone, so that others get its shards.
+_SESSION = """
+SET statement_timeout = '10s'; SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
+SET work_mem = '32MB'; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3;
+SET client_connection_check_interval = '1s'
+"""
+# A message that could not be published holds back those of its subject until its next try, not those of its shard.
+_PICK = f"""
+SELECT {COLUMNS}
 FROM outbox o
-WHERE o.published_at IS NULL AND o.shard = ANY(%s) AND (o.next_at IS NULL OR o.next_at <= now())
-  AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.subject = o.subject AND p.id < o.id
-                  AND p.published_at IS NULL AND p.next_at > now())
+WHERE o.published_at IS NULL AND o.shard = ANY(%s)
+  AND o.subject NOT IN (SELECT p.subject FROM outbox p
+                        WHERE p.published_at IS NULL AND p.next_at IS NOT NULL AND p.next_at > now())
 ORDER BY o.lane, o.id
 LIMIT %s
-FOR UPDATE OF o SKIP LOCKED
-"""
+"""  # noqa: S608 - constants
+# The times only tell the planner which daily partitions these ids are in.
 _MARK = """
-UPDATE outbox o SET published_at = clock_timestamp()
-FROM unnest(%s::bigint[], %s::timestamptz[]) AS done(id, created_at)
-WHERE o.id = done.id AND o.created_at = done.created_at
+UPDATE outbox SET published_at = clock_timestamp()
+WHERE id = ANY(%s::bigint[]) AND created_at BETWEEN %s AND %s AND published_at IS NULL
 """
 _PARK = """
 UPDATE outbox
 SET attempts = attempts + 1, last_error = %s, next_at = now() + least(attempts + 1, 60) * interval '1 second'
 WHERE id = %s AND created_at = %s
-"""
-_LAG = """
-SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 FROM outbox WHERE published_at IS NULL
 """
 
 
@@ -76,8 +82,10 @@ class Relay:
     def __post_init__(self) -> None:
         self.stopping = threading.Event()
         self._publisher = Publisher(self.amqp_url)
+        self._lag = Lag(self.service)
         self._connection: psycopg.Connection[Any] | None = None
         self._maintained = self._measured = -1e9
+        self._poll = POLL_SECONDS[0]
         self.health.check("postgres", self._check_postgres)
         self.health.check("rabbitmq", self._check_rabbitmq)
 
@@ -94,83 +102,108 @@ class Relay:
                 self._session()
                 failures = 0
             except (psycopg.Error, BrokerUnavailable) as error:
-                failures += 1
+                failures = failures + 1 if self._publisher.blocked or not self._worked else 1
                 log.warning("relay.interrupted", error=f"{type(error).__name__}: {error}")
-                self._drop_connection()
-                self.stopping.wait(min(5.0, 0.1 * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+                self._stand_back(broker=isinstance(error, BrokerUnavailable))
+                self.stopping.wait(min(BACKOFF_SECONDS, 0.1 * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         self._drop_connection()
         self._publisher.close()
 
     def _session(self) -> None:
         """Work until something fails or we are stopped."""
+        self._worked = False
         connection = self._open()
+        self._housekeeping(connection)
         self._publisher.open()
         while not self.stopping.is_set():
             self.health.beat()
             self._housekeeping(connection)
-            shards = self._hold_shards(connection)
+            shards = self._shards.balanced()
             if not shards or not self._relay_batch(connection, shards):
                 self._rest(connection)
+            self._worked = True
 
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            # Keepalives let PostgreSQL notice a lost host and free our shards.
             connection = psycopg.connect(
-                self.database_url, autocommit=True, connect_timeout=5, row_factory=namedtuple_row, keepalives_idle=10
+                self.database_url,
+                autocommit=True,
+                connect_timeout=5,
+                row_factory=namedtuple_row,
+                prepare_threshold=1,
+                keepalives_idle=10,
+                application_name="ochaq-relay",
             )
-            connection.execute("SET statement_timeout = '10s'")
+            connection.execute(_SESSION)
             connection.execute(f"LISTEN {WAKE_CHANNEL}")
-            self._connection = connection
-            self._held: set[int] = set()
+            self._connection, self._shards = connection, Shards(connection)
         return self._connection
+
+    def _stand_back(self, *, broker: bool) -> None:
+        """Leave the shards to relays that can work; the database stays at hand for measuring while it answers."""
+        try:
+            if broker and self._connection is not None and not self._connection.closed:
+                self._shards.release()
+                return
+        except psycopg.Error as error:
+            log.warning("relay.interrupted", error=f"{type(error).__name__}: {error}")
+        self._drop_connection()
 
     def _drop_connection(self) -> None:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
 
-    def _hold_shards(self, connection: psycopg.Connection[Any]) -> list[int]:
-        """Our shards. Missing ones are tried for again, so that a dead relay's shards are taken over."""
-        missing = [shard for shard in range(SHARDS) if shard not in self._held]
-        if missing:
-            sql = "SELECT s FROM unnest(%s::int[]) AS s WHERE pg_try_advisory_lock(%s, s)"
-            self._held.update(row[0] for row in connection.execute(sql, (missing, LOCK_CLASS)).fetchall())
-        return sorted(self._held)
-
     def _relay_batch(self, connection: psycopg.Connection[Any], shards: Sequence[int]) -> bool:
-        """Publish one batch; True when there may be more."""
-        with connection.transaction():
-            rows = connection.execute(_PICK, (list(shards), BATCH)).fetchall()
-            if not rows:
-                return False
-            verdicts = self._publisher.publish([_message(row) for row in rows])
-            sent = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
-            connection.execute(_MARK, ([row.id for row in sent], [row.created_at for row in sent]))
-            for row, verdict in zip(rows, verdicts, strict=True):
-                if verdict is not None:
-                    connection.execute(_PARK, (verdict, row.id, row.created_at))
-        for row in sent:
-            EVENTS_PUBLISHED.labels(self.service, str(row.lane)).inc()
-        log.info("relay.sent", messages=len(sent), parked=len(rows) - len(sent), request_ids=stories(map(_story, sent)))
-        return True
+        """Publish one batch; True when there is surely more."""
+        rows = connection.execute(_PICK, (list(shards), BATCH)).fetchall()
+        if not rows:
+            return False
+        self._poll = POLL_SECONDS[0]
+        verdicts = self._publish(rows)
+        failpoints.hit("relay.published")
+        sent = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
+        if sent:
+            times = [row.created_at for row in sent]
+            connection.execute(_MARK, ([row.id for row in sent], min(times), max(times)))
+        for row, verdict in zip(rows, verdicts, strict=True):
+            if verdict is not None:
+                connection.execute(_PARK, (verdict, row.id, row.created_at))
+        failpoints.hit("relay.marked")
+        for lane, count in Counter(row.lane for row in sent).items():
+            EVENTS_PUBLISHED.labels(self.service, str(lane)).inc(count)
+        told = stories(row.story for row in sent)
+        log.info("relay.sent", messages=len(sent), parked=len(rows) - len(sent), request_ids=told)
+        return len(rows) == BATCH
+
+    def _publish(self, rows: Sequence[Any]) -> list[str | None]:
+        """Publish a batch; in a test of what consumers bear, out of order or several times over."""
+        copies, window = failpoints.value("relay.duplicate", 1), failpoints.value("relay.shuffle", 1)
+        order = [index for index in range(len(rows)) for _ in range(copies)]
+        if window > 1:
+            order = [index for start in range(0, len(order), window) for index in _mixed(order[start : start + window])]
+        messages = [message(row) for row in rows]
+        verdicts = self._publisher.publish([messages[index] for index in order])
+        told = dict(zip(order, verdicts, strict=True))
+        return [told[index] for index in range(len(rows))]
 
     def _rest(self, connection: psycopg.Connection[Any]) -> None:
         """Sleep until somebody commits something, or for the poll that is the truth."""
         self._publisher.tick()
         if not self._publisher.connected:
             raise BrokerUnavailable("the connection to RabbitMQ was lost")
-        for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+        for _ in connection.notifies(timeout=self._poll, stop_after=1):
             return
+        self._poll = min(self._poll * 2, POLL_SECONDS[1])
 
     def _housekeeping(self, connection: psycopg.Connection[Any]) -> None:
         now = time.monotonic()
         if now - self._maintained > MAINTAIN_SECONDS:
-            maintain(connection)
+            # Noted before it is done: a partition that cannot be made now must not keep messages from leaving.
             self._maintained = now
+            maintain(connection)
         if now - self._measured > MEASURE_SECONDS:
-            pending, oldest = connection.execute(_LAG).fetchone() or (0, 0.0)
-            PENDING.labels(self.service).set(pending)
-            OLDEST.labels(self.service).set(oldest)
+            self._lag.measure(connection)
             self._measured = now
 
     def _check_postgres(self) -> None:
@@ -178,15 +211,11 @@ class Relay:
             raise ConnectionError("not connected")
 
     def _check_rabbitmq(self) -> None:
-        if not self._publisher.connected or self._publisher.blocked:
-            raise BrokerUnavailable("blocked" if self._publisher.blocked else "not connected")
+        if self._publisher.blocked:
+            raise PublishingBlocked("RabbitMQ has an alarm")
+        if not self._publisher.connected:
+            raise BrokerUnavailable("not connected")
 
 
-def _story(row: Any) -> str:
-    """The request id that a message carries: an event in its envelope, a command in its headers."""
-    envelope = row.body if isinstance(row.body, dict) else {}
-    return str(envelope.get("requestid") or row.headers.get("ochaq_request_id") or "")
-
-
-def _message(row: Any) -> Message:
-    return Message(row.event_id, row.exchange, row.routing_key, orjson.dumps(row.body), row.headers, row.type)
+def _mixed(indexes: list[int]) -> list[int]:
+    return random.sample(indexes, len(indexes))

@@ -39,6 +39,14 @@ CREATE TABLE inbox (
 );
 CREATE INDEX inbox_received ON inbox (received_at);
 
+-- The newest version of each subject that a consumer's order-dependent handlers have taken effect with (bus/versions).
+CREATE TABLE projection_version (
+  consumer text NOT NULL,
+  subject  text NOT NULL,
+  version  int  NOT NULL,
+  PRIMARY KEY (consumer, subject)
+);
+
 -- Idempotency keys (draft-ietf-httpapi-idempotency-key-header): the first answer, kept for 24 hours.
 CREATE TABLE idempotency (
   actor      text        NOT NULL,

@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ochaq_shared import failpoints
 
 PREFIX = "OCHAQ_"
 
@@ -35,19 +37,35 @@ class ServiceSettings(BaseSettings):
     files_url: str = Field(pattern=r"^https?://[^/]+$")
     search_url: str = Field(pattern=r"^https?://[^/]+$")
     realtime_url: str = Field(pattern=r"^https?://[^/]+$")
+    resend_after_seconds: float = Field(
+        default=300, gt=0, description="age at which the relay asks whether an event was handled, and sends it again"
+    )
+    failpoints_file: Path | None = Field(default=None, description="faults to inject, in mode test only")
+
+    @field_validator("failpoints_file")
+    @classmethod
+    def _faults_in_tests_only(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if path is not None and info.data.get("mode") != "test":
+            raise ValueError("failpoints are refused outside OCHAQ_MODE=test")
+        return path
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 def load(model: type[Settings]) -> Settings:
-    """Build the settings from the environment, or end the process with one sentence per wrong setting (exit 2)."""
+    """Build the settings from the environment, or end the process with one sentence per wrong setting (exit 2).
+
+    Failpoints are switched on here, so that no process of a test can forget them.
+    """
     try:
-        return model()
+        settings = model()
     except ValidationError as error:
         for line in explain(error):
             sys.stderr.write(f"{line}\n")
         sys.exit(2)
+    failpoints.configure(getattr(settings, "failpoints_file", None))
+    return settings
 
 
 def explain(error: ValidationError) -> list[str]:

@@ -31,6 +31,7 @@ def commands(size: str, url: str, state: Path) -> list[tuple[str, list[str]]]:
         ("Recipes through the gateway", ["recipes.py", *recipes]),
         ("Search", ["search.py", "--size", size]),
         ("Files", ["files.py", "--size", size]),
+        ("The bus", ["bus.py", "--size", size]),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,11 +23,21 @@ def school(platform: Platform) -> Platform:
             f"Bearer {client.post('/api/token/', json=who).raise_for_status().json()['access']}"
         )
         job = {"kind": "students.generate", "params": {"count": 500, "replace": True}}
-        client.post("/api/v1/jobs/", json=job).raise_for_status()
+        made = client.post("/api/v1/jobs/", json=job).raise_for_status().json()
         for name, content in (("menu.txt", b"soup, bread, tea\n" * 40), ("notes.txt", b"salt the water\n" * 10)):
             sent = {"files": {"file": (name, content)}, "data": {"folder": "kitchen/2026"}}
             client.post("/api/v1/files/", **sent).raise_for_status()
+        deadline = time.monotonic() + 60
+        while not client.get(f"/api/v1/jobs/{made['id']}/").json()["finished_at"] and time.monotonic() < deadline:
+            time.sleep(0.2)
     return platform
+
+
+@pytest.fixture(scope="session")
+def places(school: Platform) -> dict[str, str]:
+    """What addresses of pages are made of that are not known before: the id of the manager's oldest job."""
+    rows = school.sql("web", "SELECT id FROM job WHERE kind = 'students.generate' ORDER BY id LIMIT 1")
+    return {"job": str(rows[0][0])}
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,8 @@ PICTURES = [
     ("jobs-phone", "manager", "/result/", 360, "light"),
     ("files", "manager", "/files/", 1280, "light"),
     ("ops", "operator", "/ops/", 1280, "dark"),
+    ("ops-jobs", "operator", "/ops/jobs/", 1280, "light"),
+    ("ops-schedules", "operator", "/ops/schedules/", 360, "dark"),
 ]
 SCALE = 0.6  # small files: these are pictures in a text, not tests
 

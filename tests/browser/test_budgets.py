@@ -10,7 +10,13 @@ from ochaq_browser import Campus, Tab
 pytestmark = [pytest.mark.browser, pytest.mark.platform, pytest.mark.timeout(120)]
 
 RECIPE = "/recipes/menemen-eggs-with-tomato-and-pepper/"
-HEAVY_PAGES = [(None, "/"), (None, RECIPE), ("manager", "/students/"), ("manager", "/files/")]
+HEAVY_PAGES = [
+    (None, "/"),
+    (None, RECIPE),
+    ("manager", "/students/"),
+    ("manager", "/files/"),
+    ("operator", "/ops/jobs/"),
+]
 
 
 def weights(tab: Tab, path: str) -> dict[str, int]:

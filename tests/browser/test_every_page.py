@@ -23,12 +23,23 @@ PAGES = {
     "students-test": ("manager", "/students/test/"),
     "jobs": ("manager", "/result/"),
     "jobs-none": ("student", "/result/"),
+    "job": ("manager", "/result/{job}/"),
+    "job-of-somebody": ("operator", "/result/{job}/"),
     "files": ("manager", "/files/"),
     "files-folder": ("manager", "/files/?folder=kitchen/2026"),
     "live": ("manager", "/ws/"),
     "profile": ("manager", "/accounts/profile/"),
     "password-change": ("manager", "/accounts/password/"),
     "ops": ("operator", "/ops/"),
+    "ops-manager": ("manager", "/ops/"),
+    "ops-jobs": ("operator", "/ops/jobs/?period=hour"),
+    "ops-jobs-none": ("operator", "/ops/jobs/?owner=nobody@example.com"),
+    "ops-schedules": ("operator", "/ops/schedules/"),
+    "ops-schedule": ("operator", "/ops/schedules/hourly-sweep/"),
+    "ops-schedule-new": ("operator", "/ops/schedules/new/"),
+    "ops-dead-letters": ("operator", "/ops/dead-letters/"),
+    "ops-events": ("operator", "/ops/events/"),
+    "ops-lab": ("manager", "/ops/lab/"),
     "styleguide": ("operator", "/ops/styleguide/"),
 }
 PROBLEMS = {"not-found": (None, "/no/such/page/"), "forbidden": ("student", "/students/")}
@@ -48,8 +59,10 @@ def findings(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_sound_in_every_width_and_theme(campus: Campus, screens: Path, name: str) -> None:
-    role, path = PAGES[name]
+def test_a_page_is_sound_in_every_width_and_theme(
+    campus: Campus, places: dict[str, str], screens: Path, name: str
+) -> None:
+    role, path = PAGES[name][0], PAGES[name][1].format(**places)
     for width in WIDTHS:
         for theme in THEMES:
             tab = campus.tab(role, width, theme)

@@ -41,6 +41,58 @@ def test_the_job_starts_and_shows_its_state(page: Page) -> None:
     assert "100 demo students" in page.inner_text("[data-live-region=job]")
 
 
+def test_a_job_is_cancelled_and_asked_for_again_with_a_reason_on_its_own_page(page: Page) -> None:
+    page.goto("/students/test/")
+    page.locator("input[name=count][value='100000']").check()
+    page.click("main form button[type=submit]")
+    page.click("[data-live-region=job] h3 a")
+    page.fill("#cancel-reason", "too many")
+    page.click("main form.reasoned button[type=submit]")
+    assert "/result/" in page.url and "too many" in page.inner_text("[data-live-region=story]")
+    for _ in range(60):
+        if page.locator("#retry-reason").count():
+            break
+        page.wait_for_timeout(250)
+        page.reload()
+    assert "Cancelled" in page.inner_text("[data-live-region=story]")
+
+
+def test_an_operator_finds_jobs_and_says_why(campus: Campus, tabs: list[Tab], places: dict[str, str]) -> None:
+    tabs.append(campus.tab("operator", java_script_enabled=False))
+    page = tabs[0].page
+    page.goto("/ops/jobs/")
+    page.fill("#id_text", places["job"])
+    page.click("form[action='/ops/jobs/#list'] button")
+    assert page.locator(".jobs-table tbody tr").count() == 1
+    page.check(f"#tick-{places['job']}")
+    page.fill("#bulk-reason", "only to try")
+    page.click("button[value=redrive]")
+    assert "1 was not in a state for that." in page.inner_text(".notes")
+
+
+def test_a_schedule_is_written_switched_off_and_removed(campus: Campus, tabs: list[Tab]) -> None:
+    tabs.append(campus.tab("operator", java_script_enabled=False))
+    page = tabs[0].page
+    page.goto("/ops/schedules/new/")
+    page.fill("#id_title", "By hand")
+    page.fill("#id_name", "by-hand")
+    page.select_option("#id_kind", "maintenance.sweep")
+    page.fill("#id_cron", "61 * * * *")
+    page.click("text=Show the next times")
+    assert page.locator("#id_cron_error").count() == 1 and page.input_value("#id_title") == "By hand"
+    page.fill("#id_cron", "15 4 * * *")
+    page.click("text=Show the next times")
+    assert page.locator(".times-list li").count() == 5
+    page.click("main form.form button >> text=Save")
+    card = page.locator("article", has_text="By hand")
+    card.get_by_text("Switch off").click()
+    assert card.locator("text=off").count() == 1
+    card.get_by_text("Change").click()
+    page.click("#remove summary")
+    page.click("text=Yes, remove it for good")
+    assert page.locator("article", has_text="By hand").count() == 0
+
+
 def test_a_file_goes_up_and_its_folder_is_shown(page: Page, tmp_path: Path) -> None:
     page.goto("/files/")
     plain = tmp_path / "plain.txt"

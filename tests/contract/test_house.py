@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "services" / "web" / "ochaq_web"
-APPS = ("accounts", "cookbook", "students", "jobs", "ops", "library")
+APPS = ("accounts", "cookbook", "students", "jobs", "ops", "library", "eventsdoc", "lab")
 SERVICES = ("web", "worker", "realtime", "files", "search")
 # What an app offers to its neighbours beside its rules: a place to register at.
 OPEN = {"services", "selectors", "maintenance"}

@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Platform:
 
     state: Path
     port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def demo(self) -> dict[str, Any]:
@@ -50,7 +51,7 @@ class Platform:
     def environment(self) -> dict[str, str]:
         """What its commands run in. The settings of a service under test in this very process are none of its own."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("OCHAQ_")}
-        return {**ours, **RATES, "OCHAQ_LOCAL": str(self.state)}
+        return {**ours, **RATES, **self.settings, "OCHAQ_LOCAL": str(self.state)}
 
     def command(self, *args: str, check: bool = True, limit: float = 300) -> subprocess.CompletedProcess[str]:
         """One verb of `deploy/local` for this platform."""
@@ -101,10 +102,10 @@ class Platform:
 
 
 @contextmanager
-def started() -> Iterator[Platform]:
-    """Start a platform, and leave nothing of it behind."""
+def started(settings: Mapping[str, str] | None = None) -> Iterator[Platform]:
+    """Start a platform, and leave nothing of it behind. `settings` reach every process, as `make up` takes them."""
     home = fresh_directory("ochaq-platform-")
-    running = Platform(home / "local", ports.suggest(18080))
+    running = Platform(home / "local", ports.suggest(18080), settings or {})
     try:
         running.up()
         yield running

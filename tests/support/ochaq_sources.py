@@ -35,7 +35,8 @@ class Local:
 
     throwaway = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self.durable = durable
         self.account = account.for_servers()
         self.home = fresh_directory("ochaq-test-")
         self.instance = self.home.name.rpartition("-")[2]
@@ -47,7 +48,7 @@ class Local:
 
     def postgres(self) -> str:
         if self._postgres is None:
-            server = Postgres(self.home / "postgres", self.ports["postgres"], self.account, PASSWORD, durable=False)
+            server = Postgres(self.home / "postgres", self.ports["postgres"], self.account, PASSWORD, self.durable)
             server.prepare()
             self._start(server.process(), lambda: postgres.answers(server.port))
             self._postgres = server
@@ -55,7 +56,7 @@ class Local:
 
     def redis(self) -> str:
         if self._redis is None:
-            server = Redis(self.home / "redis", self.ports["redis"], self.account, PASSWORD, durable=False)
+            server = Redis(self.home / "redis", self.ports["redis"], self.account, PASSWORD, self.durable)
             server.prepare()
             self._start(server.process(), lambda: redis.answers(server.port, PASSWORD))
             self._redis = server

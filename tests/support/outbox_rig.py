@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from ochaq_shared import outbox
 from ochaq_shared.bus.consumer import Consumer
+from ochaq_shared.events.students import StudentRemoved
 from ochaq_shared.health import Health
 from ochaq_shared.relay import Relay
 
@@ -29,6 +32,30 @@ class Rig:
         relay = Relay("test", self.database, self.amqp, Health("test", "relay"))
         with running(relay.run, relay.stop):
             yield relay
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def emit(connection: Any, subject: int, version: int) -> str:
+    """One event of a student into the outbox; its id."""
+    return outbox.emit(connection, StudentRemoved(id=subject), subject=f"student:{subject}", version=version).id
+
+
+def number(rig: Rig, sql: str, *params: Any) -> int:
+    """The one number that a statement answers."""
+    with rig.connect() as connection:
+        row = connection.execute(sql, params).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def pending(rig: Rig) -> int:
+    return number(rig, "SELECT count(*) FROM outbox WHERE published_at IS NULL")
 
 
 @contextmanager

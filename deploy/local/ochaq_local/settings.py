@@ -104,7 +104,11 @@ def _realtime(instance: Instance) -> dict[str, str]:
 
 
 def _worker(instance: Instance) -> dict[str, str]:
-    return {"OCHAQ_WORKER_CONCURRENCY": "2"}
+    return {
+        "OCHAQ_WORKER_CONCURRENCY": "3",
+        "OCHAQ_WORKER_LEAVE_SECONDS": "20",
+        "OCHAQ_WORKER_SLIPS_DIR": str(instance.run / "slips"),
+    }
 
 
 def database_url(instance: Instance, service: str) -> str:

@@ -69,8 +69,8 @@ def _service(instance: Instance, name: str) -> Process:
         directory=home,
         port=instance.ports[name],
         environment=settings.of_process(instance, name),
-        # Celery leaves its pid and schedule files here; a pid that another process has by now would stop its start.
-        stale=(home / "celerybeat.pid", home / "celeryd.pid"),
+        # Longer than the worker lets running jobs have on SIGTERM (OCHAQ_WORKER_LEAVE_SECONDS).
+        stop_seconds=30 if name == "worker-work" else 15,
     )
 
 

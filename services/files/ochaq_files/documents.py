@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from ochaq_shared.events.files import FileCompleted, FileFailed, FileRemoved, FileUploaded
+from ochaq_shared.events.files import FileChanged, FileCompleted, FileFailed, FileRemoved, FileUploaded
 from ochaq_shared.outbox import emit
 from ochaq_shared.problems import Problem
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, delete, select, update
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ochaq_shared.identity import Identity
 
 Status = Literal["pending", "processing", "completed", "failed"]
-Event = type[FileUploaded | FileCompleted | FileFailed | FileRemoved]
+Event = type[FileUploaded | FileCompleted | FileFailed | FileChanged | FileRemoved]
 
 _original = file.alias("original")
 
@@ -100,12 +100,15 @@ def document_move(
         "name": name if name is not None else found.name,
         "folder": folder if folder is not None else found.folder,
     }
-    if changes != {"name": found.name, "folder": found.folder}:
-        try:
-            connection.execute(update(file).where(file.c.id == file_id).values(**changes, version=found.version + 1))
-        except IntegrityError as taken:
-            raise Problem(NAME_TAKEN, "Choose another name or remove that file first.") from taken
-    return document_get(connection, identity, file_id)
+    if changes == {"name": found.name, "folder": found.folder}:
+        return found
+    try:
+        connection.execute(update(file).where(file.c.id == file_id).values(**changes, version=found.version + 1))
+    except IntegrityError as taken:
+        raise Problem(NAME_TAKEN, "Choose another name or remove that file first.") from taken
+    moved = document_get(connection, identity, file_id)
+    document_announce(connection, FileChanged, moved)
+    return moved
 
 
 def document_remove(connection: Connection, identity: Identity, file_id: str) -> None:

@@ -210,6 +210,15 @@ def open_house(servers: Any, tmp_path: Path) -> Iterator[Callable[..., House]]:
         yield lambda **settings: houses.enter_context(opened_house(servers, tmp_path, **settings))
 
 
+@pytest.fixture(scope="module")
+def open_shared_house(servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., House]]:
+    """The same for a module whose tests share one that they break."""
+    with ExitStack() as houses:
+        yield lambda **settings: houses.enter_context(
+            opened_house(servers, tmp_path_factory.mktemp("house"), **settings)
+        )
+
+
 @pytest.fixture(scope="session")
 def s3_store(s3: str) -> dict[str, str]:
     """The settings of an installation on the S3 server."""

@@ -19,7 +19,8 @@ from ochaq_realtime.projector import placed, revocations
 
 log = structlog.get_logger(__name__)
 
-# The broker gives up on a consumer that is silent for two heartbeats of a minute; we give the batch back before that.
+# The broker gives up on a consumer that is silent for two heartbeats of a minute: before that, the consumer gets its
+# turn to speak to it, and then hands us the same batch again.
 PATIENCE_SECONDS = 45.0
 PAUSE_SECONDS = 0.5
 
@@ -28,7 +29,7 @@ AWAY = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, OutOfMemoryError
 
 
 class RedisAway(Exception):
-    """Redis did not come back in time: the batch stays unacknowledged and is delivered again."""
+    """Redis did not come back in time: the batch stays unacknowledged in the consumer's hand, and is tried again."""
 
 
 class Projection:

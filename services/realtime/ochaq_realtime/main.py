@@ -47,13 +47,16 @@ def consume(settings: RealtimeSettings) -> None:
     from ochaq_shared.bus import topology
     from ochaq_shared.bus.consumer import Consumer
     from ochaq_shared.health import Health, HealthServer
+    from ochaq_shared.receipts import Receipts
 
     from ochaq_realtime.consumers import Projection
 
     health = Health("realtime", "consume", stall_after=120.0)
     redis = Redis.from_url(settings.redis_url, socket_timeout=4, socket_connect_timeout=4)
     health.check("redis", lambda: _ping(redis))
-    consumer = Consumer(settings.amqp_url, topology.REALTIME_PROJECT, Projection(redis, health.beat), health)
+    receipts = Receipts(settings.redis_url)
+    projection = Projection(redis, health.beat)
+    consumer = Consumer(settings.amqp_url, topology.REALTIME_PROJECT, projection, health, receipts=receipts)
     HealthServer(health, settings.bind_host, settings.bind_port).start()
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, lambda *_: consumer.stop())

@@ -16,6 +16,7 @@ from ochaq_shared.bus.delivery import BatchProcessor
 from ochaq_shared.health import Health, HealthServer
 from ochaq_shared.http import InternalClient
 from ochaq_shared.identity import Signer, Verifier
+from ochaq_shared.receipts import Receipts
 from ochaq_shared.settings import load
 
 from ochaq_search.announcements import Announcements
@@ -90,7 +91,7 @@ def index(settings: Settings, engine: StudentEngine) -> int:
     events = BatchProcessor(StudentEvents(live))
     commands = BatchProcessor(RebuildCommands(live, announcements, partial(Lease.claim, web)))
     consumers = [
-        Consumer(settings.amqp_url, topology.SEARCH_STUDENTS, events, health),
+        Consumer(settings.amqp_url, topology.SEARCH_STUDENTS, events, health, receipts=Receipts(settings.redis_url)),
         Consumer(settings.amqp_url, topology.SEARCH_COMMANDS, commands, health, parse=parse_command),
     ]
     _stop_on_signals(live, consumers)

@@ -11,6 +11,7 @@ from ochaq_shared.http import InternalClient, Unavailable, UpstreamProblem
 from ochaq_search.engines.base import StudentRow
 
 PATH = "/internal/v1/students/stream"
+END = b'{"end":'
 
 
 class SourceUnavailable(Exception):
@@ -35,18 +36,32 @@ class StudentSource(Protocol):
         """Rows with `after_id < id <= until_id` in the order of ids, as they come; raises SourceUnavailable."""
 
 
+class _End(msgspec.Struct):
+    """The last line: how many rows came before it."""
+
+    end: int
+
+
 class WebStudents:
-    """Reads web's NDJSON stream."""
+    """Reads web's NDJSON stream. One that ends without its last line is a torn one, however politely it ended."""
 
     def __init__(self, web: InternalClient) -> None:
         self._web = web
         self._decode = msgspec.json.Decoder(_Line).decode
+        self._end = msgspec.json.Decoder(_End).decode
 
     def students(self, *, after_id: int = 0, until_id: int | None = None) -> Iterator[StudentRow]:
         params = {"after_id": after_id} if until_id is None else {"after_id": after_id, "until_id": until_id}
+        rows, announced = 0, None
         try:
             for text in self._web.stream_lines(PATH, params):
+                if text.startswith(END):
+                    announced = self._end(text).end
+                    continue
                 line = self._decode(text)
+                rows += 1
                 yield StudentRow(line.id, line.first_name, line.last_name, line.email, line.demo, line.version)
         except (Unavailable, UpstreamProblem, msgspec.DecodeError) as error:
             raise SourceUnavailable(str(error)) from error
+        if announced != rows:
+            raise SourceUnavailable(f"the stream broke off after {rows} students")

@@ -45,10 +45,12 @@ def serve(arguments: list[str]) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         websockets=False,
         workers=settings.web_workers,
-        blocking_threads=settings.web_threads,
-        # A request waits in the kernel's queue rather than in ours when all threads are busy.
+        # As many requests as there are `web_threads` are at work (core.serving); the other threads hold those that wait
+        # for their turn, and answer `/livez` while all at work wait for a database that does not answer.
+        blocking_threads=settings.web_threads * 4,
         backlog=1024,
-        backpressure=max(settings.web_threads * 4, 16),
+        # Connections, not requests: idle ones of the gateway count, and must not keep others from being accepted.
+        backpressure=256,
         respawn_failed_workers=True,
         workers_kill_timeout=25,
         log_enabled=False,
@@ -58,32 +60,43 @@ def serve(arguments: list[str]) -> None:
 def relay(arguments: list[str]) -> None:
     """The outbox of web, on its way to RabbitMQ."""
     from ochaq_shared.health import Health, HealthServer
+    from ochaq_shared.reconcile import Reconciler
     from ochaq_shared.relay import Relay
 
     settings = environment()
     telemetry.configure("web", "relay", settings.log_level)
     health = Health("web", "relay", stall_after=60)
     process = Relay("web", settings.database_url, settings.amqp_url, health)
+    servers = (settings.database_url, settings.amqp_url, settings.redis_url)
+    reconciler = Reconciler("web", *servers, after=settings.resend_after_seconds)
     HealthServer(health, settings.bind_host, settings.bind_port).start()
-    _on_signal(process.stop)
+    _on_signal(process.stop, reconciler.stop)
+    reconciler.start()
     process.run()
+    reconciler.join()
 
 
 def consume(arguments: list[str]) -> None:
     """The events that web listens to, and everything it does by the clock."""
     settings = _django("consume")
+    from ochaq_shared import postgres
     from ochaq_shared.bus.consumer import Consumer
     from ochaq_shared.bus.inbox import InboxProcessor
     from ochaq_shared.bus.topology import WEB_EVENTS
     from ochaq_shared.health import HealthServer
+    from ochaq_shared.receipts import Receipts
 
     from ochaq_web.core import events
     from ochaq_web.core.serving import health_of
     from ochaq_web.core.ticking import Ticking
     from ochaq_web.core.work import DjangoWork
 
+    # Sweeps may take their time, but must end before the process counts as stalled.
+    postgres.wait_at_most(30)
     health = health_of("consume", stall_after=60)
-    consumer = Consumer(settings.amqp_url, WEB_EVENTS, InboxProcessor("web", DjangoWork(), events.handlers()), health)
+    processor = InboxProcessor("web", DjangoWork(), events.handlers())
+    receipts = Receipts(settings.redis_url)
+    consumer = Consumer(settings.amqp_url, WEB_EVENTS, processor, health, receipts=receipts)
     ticking = Ticking(events.tickers())
     HealthServer(health, settings.bind_host, settings.bind_port).start()
     _on_signal(consumer.stop, ticking.stop)
@@ -101,10 +114,10 @@ def migrate(arguments: list[str]) -> None:
 
 
 def seed(arguments: list[str]) -> None:
-    """Fill an empty demo school; changes nothing the second time. Refused outside demo mode."""
+    """Fill an empty demo school; changes nothing the second time. Refused without a demo password."""
     settings = _django("seed")
     if settings.demo_password is None:
-        sys.stderr.write("seed works in demo mode only (OCHAQ_MODE=demo).\n")
+        sys.stderr.write("seed needs OCHAQ_DEMO_PASSWORD, which production refuses (OCHAQ_MODE=demo or test).\n")
         sys.exit(2)
     from ochaq_web.accounts import seeding
     from ochaq_web.cookbook.seed import cookbook_seed

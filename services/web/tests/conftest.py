@@ -189,4 +189,4 @@ def _leave_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     if (marker and marker.kwargs.get("transaction")) or "transactional_db" in request.fixturenames:
         blocker = request.getfixturevalue("django_db_blocker")
         with blocker.unblock(), connections["default"].cursor() as cursor:
-            cursor.execute("TRUNCATE outbox, inbox, idempotency")
+            cursor.execute("TRUNCATE outbox, inbox, projection_version, idempotency")

@@ -6,38 +6,45 @@ a lost one is sent again by web's reaper. That is why no broker time limit, rede
 
 from __future__ import annotations
 
+import gc
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
 from celery import Celery, bootsteps, signals
-from celery.beat import Scheduler
-from celery.schedules import crontab
 from kombu import Exchange, Queue
 from ochaq_shared.bus import topology
 from ochaq_shared.health import Health
 from ochaq_shared.outbox import COMMANDS_EXCHANGE
 
 from ochaq_worker import tasks
+from ochaq_worker.lanes import LONG, long_lane, most_long
+from ochaq_worker.leases import Watch, slips_directory
+from ochaq_worker.leaving import Departure
+from ochaq_worker.limits import recycled_at
 from ochaq_worker.names import voices
-from ochaq_worker.process import open_process
+from ochaq_worker.process import close_process, open_process
 from ochaq_worker.settings import WorkerSettings
+from ochaq_worker.web import open_web
 
 log = structlog.get_logger(__name__)
 
+# Where a command names no limits of its own kind.
 SOFT_LIMIT_SECONDS = 4 * 3600
 HARD_LIMIT_SECONDS = SOFT_LIMIT_SECONDS + 600
-LEAVE_SECONDS = 5.0
-BEAT_LOOP_SECONDS = 5
+JOBS_PER_PROCESS = 10_000
+AWAKE_SECONDS = 0.25
 
 
 def make_app(settings: WorkerSettings) -> Celery:
-    """The Celery application with its two tasks."""
+    """The Celery application with its one task."""
     app = Celery("ochaq_worker", broker=settings.amqp_url, set_as_current=True)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
-        task_queues=[_queue(name) for name in ("jobs.short", "jobs.long")],
+        task_queues=[_queue(name) for name in ("jobs.short", LONG)],
         task_default_queue="jobs.short",
         task_default_exchange=COMMANDS_EXCHANGE,
         task_default_exchange_type="direct",
@@ -56,18 +63,15 @@ def make_app(settings: WorkerSettings) -> Celery:
         worker_detect_quorum_queues=True,
         worker_prefetch_multiplier=1,
         worker_concurrency=settings.worker_concurrency,
-        worker_max_tasks_per_child=500,
-        worker_max_memory_per_child=300_000,
+        worker_max_tasks_per_child=JOBS_PER_PROCESS,
+        worker_max_memory_per_child=recycled_at(settings.worker_memory_mb),
         worker_send_task_events=False,
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        worker_soft_shutdown_timeout=LEAVE_SECONDS,
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        beat_max_loop_interval=BEAT_LOOP_SECONDS,
-        beat_schedule={"sweep": {"task": tasks.SWEEP, "schedule": crontab(minute="7")}},
     )
-    tasks.register(app)
+    tasks.register(app, settings.mode)
     return app
 
 
@@ -75,9 +79,17 @@ def run_worker(settings: WorkerSettings, health: Health) -> None:
     """Work until told to stop."""
     voices()  # before the fork: the pool processes share these tables
     app = make_app(settings)
-    app.steps["consumer"].add(_consumer_step(health))
+    app.steps["consumer"].add(_house_step(health))
+    if LONG in settings.queues:
+        limit = most_long(settings.worker_concurrency, settings.queues)
+        app.steps["consumer"].add(long_lane(app.amqp.queues[LONG], limit))
+    web, slips = open_web(settings), _slips(settings)
+    watch = Watch(slips, partial(web.release, lost=True)) if slips else None
+    departure = Departure(web, watch, settings.worker_leave_seconds)
     signals.setup_logging.connect(_keep_our_logging, weak=False)
-    signals.worker_process_init.connect(lambda **_: open_process(settings), weak=False)
+    signals.worker_process_init.connect(lambda **_: open_process(settings, slips), weak=False)
+    signals.worker_process_shutdown.connect(close_process, weak=False)
+    signals.worker_shutting_down.connect(departure.begin, weak=False)
     worker = app.Worker(
         pool="prefork",
         queues=settings.queues,
@@ -88,18 +100,21 @@ def run_worker(settings: WorkerSettings, health: Health) -> None:
         quiet=True,  # no banner: a log has one JSON object per line
         loglevel=settings.log_level.upper(),
     )
+    # The collector of a pool process would write to every object that it shares with this one, and so copy them all.
+    gc.collect()
+    gc.freeze()
+    if watch:
+        watch.start()
     worker.start()
     raise SystemExit(worker.exitcode)
 
 
-def run_beat(settings: WorkerSettings, health: Health) -> None:
-    """Send what is due, until told to stop."""
-    app = make_app(settings)
-    signals.setup_logging.connect(_keep_our_logging, weak=False)
-    health.check("broker", lambda: _reach_broker(app))
-    scheduler: Any = _scheduler(health)
-    beat = app.Beat(scheduler_cls=scheduler, quiet=True, loglevel=settings.log_level.upper(), socket_timeout=10)
-    beat.run()
+def _slips(settings: WorkerSettings) -> Path | None:
+    try:
+        return slips_directory(settings.worker_slips_dir, settings.web_url, settings.amqp_url)
+    except OSError as error:
+        log.warning("no_slips", error=str(error))
+        return None
 
 
 def _queue(name: str) -> Queue:
@@ -111,7 +126,7 @@ def _queue(name: str) -> Queue:
     )
 
 
-def _consumer_step(health: Health) -> type[bootsteps.StartStopStep]:
+def _house_step(health: Health) -> type[bootsteps.StartStopStep]:
     """A step of Celery's consumer: declares the topology on every new connection and reports what the loop does."""
 
     class House(bootsteps.StartStopStep):
@@ -123,31 +138,21 @@ def _consumer_step(health: Health) -> type[bootsteps.StartStopStep]:
 
         def start(self, consumer: Any) -> None:
             topology.declare(consumer.connection.default_channel)
+            # The loop looks for a stop only when something wakes it, and may otherwise sleep for seconds.
+            consumer.hub.call_repeatedly(AWAKE_SECONDS, _nothing)
             log.info("worker_connected")
 
     return House
+
+
+def _nothing() -> None:
+    pass
 
 
 def _require_connected(consumer: Any) -> None:
     connection = consumer.connection
     if connection is None or not connection.connected or consumer.task_consumer is None:
         raise ConnectionError("no connection to RabbitMQ")
-
-
-def _reach_broker(app: Celery) -> None:
-    with app.connection_for_write(connect_timeout=2) as connection:
-        connection.connect()
-
-
-def _scheduler(health: Health) -> type[Scheduler]:
-    """Keeps its schedule in memory: what is due follows from the clock, and every sweep is idempotent."""
-
-    class Ticking(Scheduler):
-        def tick(self, *args: Any, **options: Any) -> Any:
-            health.beat()
-            return super().tick(*args, **options)
-
-    return Ticking
 
 
 def _keep_our_logging(**_: Any) -> None:

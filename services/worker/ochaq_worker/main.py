@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
+import threading
 
 from ochaq_shared.health import Health, HealthServer
 from ochaq_shared.settings import load
@@ -22,8 +23,6 @@ def main() -> None:
         sys.exit(2)
     settings = load(WorkerSettings)
     configure("worker", sys.argv[1], settings.log_level)
-    # Celery waits for ever on SIGTERM; as SIGQUIT it gives running jobs a moment and leaves. The lease does the rest.
-    os.environ["REMAP_SIGTERM"] = "SIGQUIT"
     commands[sys.argv[1]](settings)
 
 
@@ -32,14 +31,23 @@ def work(settings: WorkerSettings) -> None:
     from ochaq_worker.engine import run_worker
 
     health = Health("worker", "work")
+    health.check("broker", _require_consumer)  # until Celery has one, and puts a better check in this one's place
     HealthServer(health, settings.bind_host, settings.bind_port).start()
     run_worker(settings, health)
 
 
 def beat(settings: WorkerSettings) -> None:
-    """Send what is due by the clock."""
-    from ochaq_worker.engine import run_beat
+    """Start what is due by the clock."""
+    from ochaq_worker.scheduling import Clock
+    from ochaq_worker.web import open_web
 
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     health = Health("worker", "beat", stall_after=60)
     HealthServer(health, settings.bind_host, settings.bind_port).start()
-    run_beat(settings, health)
+    Clock(open_web(settings), health).run(stop)
+
+
+def _require_consumer() -> None:
+    raise ConnectionError("not connected to RabbitMQ yet")

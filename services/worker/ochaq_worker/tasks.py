@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import structlog
 from celery import Celery, Task
 from ochaq_shared.telemetry import bind_request, request_id_from
 
 from ochaq_worker.generation import students_generate, students_purge
-from ochaq_worker.process import web
-from ochaq_worker.runs import run_job
+from ochaq_worker.lab import lab_naive, lab_ours, lab_race
+from ochaq_worker.maintenance import sweep
+from ochaq_worker.process import holding, keeper, web
+from ochaq_worker.runs import Rule, run_job
+from ochaq_worker.trials import TRIALS
 
-log = structlog.get_logger(__name__)
-
-RULES = {"students.generate": students_generate, "students.purge": students_purge}
+RULES: Mapping[str, Rule] = {
+    "students.generate": students_generate,
+    "students.purge": students_purge,
+    "maintenance.sweep": sweep,
+    "lab.race": lab_race,
+    "lab.naive": lab_naive,
+    "lab.ours": lab_ours,
+}
 RUN = "ochaq.jobs.run"
-SWEEP = "ochaq.maintenance.sweep"
 
 
-def register(app: Celery) -> None:
-    """Give `app` its two tasks."""
-    app.task(name=RUN, bind=True)(run)
-    app.task(name=SWEEP, bind=True)(sweep)
+def register(app: Celery, mode: str) -> None:
+    """Give `app` its one task; in mode test its rules include the trials."""
+    rules = {**RULES, **(TRIALS if mode == "test" else {})}
 
-
-def run(task: Task, job_id: str) -> None:
-    """Run one job of web's."""
-    with _story(task):
-        log.info("run_ended", job=job_id, outcome=run_job(web(), job_id, RULES))
-
-
-def sweep(task: Task) -> None:
-    """Let web forget what is too old; due every hour."""
-    with _story(task):
-        log.info("sweep_done", **web().sweep())
+    @app.task(name=RUN, bind=True)
+    def run(task: Task, job_id: str) -> None:
+        """Run one job of web's."""
+        with _story(task), holding(job_id):
+            run_job(web(), keeper(), job_id, rules)
 
 
 def _story(task: Task) -> Any:

@@ -6,15 +6,29 @@ idempotent), so it is repeated until web answers or the job's own patience is ov
 
 from __future__ import annotations
 
+import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ochaq_shared.http import InternalClient, Unavailable, UpstreamProblem
+import structlog
+from ochaq_shared.http import Unavailable, UpstreamProblem
+from ochaq_shared.identity import Signer
+
+from ochaq_worker.line import JSON, Answer, Line
+from ochaq_worker.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
 
 PATIENCE_SECONDS = 120.0
-PAUSE_SECONDS = 0.5
-NDJSON = {"Content-Type": "application/x-ndjson"}
+PAUSE_SECONDS = 0.1
+PAUSE_MOST_SECONDS = 2.0
+TIMEOUT_SECONDS = 10.0
+HEARTBEAT_TIMEOUT_SECONDS = (
+    2.5  # shorter than the time between two, so that a silent web costs one heartbeat, not three
+)
+NDJSON = "application/x-ndjson"
+BUSY = {429, 502, 503, 504}
 
 
 class LeaseLost(Exception):
@@ -25,9 +39,21 @@ class NotClaimable(Exception):
     """The command was a duplicate, came too late, or it is not this job's turn."""
 
 
+class Busy(Unavailable):
+    """Web asked to be left alone for longer than the caller has patience: `after_seconds` is what it asked for."""
+
+    def __init__(self, detail: str, after_seconds: float) -> None:
+        self.after_seconds = after_seconds
+        super().__init__(detail)
+
+
 @dataclass(frozen=True)
 class Claim:
-    """A job as web handed it out: `fence` goes with every call until the lease is lost."""
+    """A job as web handed it out: `fence` goes with every call until the lease is lost.
+
+    `deadline_seconds` is how long this run may last, `cancel_grace_seconds` how long a rule may take to notice that it
+    shall stop, `children` what became of the jobs that this one waited for (`id kind status result error` of each).
+    """
 
     id: str
     kind: str
@@ -35,15 +61,28 @@ class Claim:
     fence: int
     attempt: int
     checkpoint: dict[str, Any] | None
-    lease_seconds: int
+    lease_seconds: float
     cancel: bool
+    deadline_seconds: float | None = None
+    cancel_grace_seconds: float = 3.0
+    children: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, as web's finish door takes it."""
+
+    status: str
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    checkpoint: dict[str, Any] | None = None
 
 
 class Web:
     """Web's `/internal/v1/` for one worker process. Thread-safe."""
 
-    def __init__(self, client: InternalClient, *, patience: float = PATIENCE_SECONDS) -> None:
-        self._client = client
+    def __init__(self, line: Line, *, patience: float = PATIENCE_SECONDS) -> None:
+        self._line = line
         self._patience = patience
 
     def claim(self, job_id: str, worker: str) -> Claim:
@@ -54,53 +93,104 @@ class Web:
             if problem.status in {404, 409}:
                 raise NotClaimable(problem.code) from problem
             raise
-        return Claim(**{name: answer[name] for name in Claim.__dataclass_fields__})
+        return Claim(**{name: answer[name] for name in Claim.__dataclass_fields__ if name in answer})
 
     def heartbeat(
         self, claim: Claim, progress: dict[str, int] | None = None, checkpoint: dict[str, Any] | None = None
     ) -> bool:
         """Extend the lease once, without patience: the next heartbeat comes anyway. True when the job is cancelled."""
         body = {"fence": claim.fence, "progress": progress, "checkpoint": checkpoint}
-        answer = self._fenced(f"/internal/v1/jobs/{claim.id}/heartbeat", patience=0, json=body)
-        return bool(answer["cancel"])
+        path = f"/internal/v1/jobs/{claim.id}/heartbeat"
+        return bool(self.fenced(path, patience=0, timeout=HEARTBEAT_TIMEOUT_SECONDS, json=body)["cancel"])
 
-    def finish(
-        self, claim: Claim, status: str, result: dict[str, Any] | None = None, error: dict[str, str] | None = None
-    ) -> None:
-        """End the run; web decides."""
-        body = {"fence": claim.fence, "status": status, "result": result, "error": error}
-        self._fenced(f"/internal/v1/jobs/{claim.id}/finish", json=body)
+    def finish(self, claim: Claim, outcome: Outcome, *, patience: float | None = None) -> str:
+        """End the run; web decides, and answers the status that the job has now."""
+        body: dict[str, Any] = {
+            "fence": claim.fence,
+            "status": outcome.status,
+            "result": outcome.result,
+            "error": outcome.error,
+        }
+        if outcome.checkpoint is not None:
+            body["checkpoint"] = outcome.checkpoint
+        answer = self.fenced(f"/internal/v1/jobs/{claim.id}/finish", patience=patience, json=body)
+        return str(answer["status"])
+
+    def spawn(self, claim: Claim, jobs: list[dict[str, Any]]) -> list[str]:
+        """Make children of this job, `{kind, params, dedupe_key?}` each; answers their ids in the same order."""
+        answer = self.fenced(f"/internal/v1/jobs/{claim.id}/children", json={"fence": claim.fence, "jobs": jobs})
+        return [str(job_id) for job_id in answer["ids"]]
+
+    def release(self, job_id: str, worker: str, *, lost: bool) -> None:
+        """Hand back the lease of a worker that runs no more; `lost` when it died of itself. No patience: leases end."""
+        path = f"/internal/v1/jobs/{job_id}/release"
+        self._post(path, patience=0, timeout=HEARTBEAT_TIMEOUT_SECONDS, json={"worker": worker, "lost": lost})
 
     def store_students(self, claim: Claim, chunk: int, body: bytes) -> int:
         """Store one chunk of students; answers how many."""
         params = {"job": claim.id, "fence": claim.fence, "chunk": chunk}
-        answer = self._fenced("/internal/v1/students/batches", params=params, content=body, headers=NDJSON)
+        answer = self.fenced("/internal/v1/students/batches", params=params, content=body, content_type=NDJSON)
         return int(answer["count"])
 
     def purge_students(self, claim: Claim) -> tuple[int, bool]:
         """Remove demo students for about a second; answers how many are gone by now, and whether that was all."""
-        answer = self._fenced("/internal/v1/students/purges", json={"job": claim.id, "fence": claim.fence})
+        answer = self.fenced("/internal/v1/students/purges", json={"job": claim.id, "fence": claim.fence})
         return int(answer["removed"]), bool(answer["done"])
 
     def sweep(self) -> dict[str, Any]:
         """Ask web to forget what it need not remember."""
         return self._post("/internal/v1/maintenance/sweep", json={})
 
-    def _fenced(self, path: str, *, patience: float | None = None, **options: Any) -> dict[str, Any]:
+    def tick(self) -> dict[str, Any]:
+        """Let web start what is due by its schedules: `{fired: [{schedule, slot, job}], next_in_seconds}`."""
+        return self._post("/internal/v1/schedules/tick", patience=0, json={})
+
+    def fenced(self, path: str, **options: Any) -> dict[str, Any]:
+        """A call that names this run's fence in its body or parameters; raises `LeaseLost` when that is no longer so.
+
+        `options` are `json`, or `content` and `content_type`; `params`; `patience` and `timeout` in seconds.
+        """
         try:
-            return self._post(path, patience=patience, **options)
+            return self._post(path, **options)
         except UpstreamProblem as problem:
             if problem.code == "jobs.stale_fence" or problem.status == 404:
                 raise LeaseLost(problem.code) from problem
             raise
 
-    def _post(self, path: str, *, patience: float | None = None, **options: Any) -> dict[str, Any]:
+    def _post(
+        self,
+        path: str,
+        *,
+        patience: float | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        content_type: str = JSON,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Ask until web answers, with growing pauses and for as long as `patience`."""
         until = time.monotonic() + (self._patience if patience is None else patience)
+        pause = PAUSE_SECONDS
         while True:
             try:
-                answer: dict[str, Any] = self._client.request("POST", path, idempotent=True, **options).json()
-                return answer
-            except Unavailable:
-                if time.monotonic() > until:
+                return _accepted(path, self._line.post(path, content_type=content_type, timeout=timeout, **options))
+            except Unavailable as error:
+                wait = error.after_seconds if isinstance(error, Busy) else pause * random.uniform(0.5, 1.5)  # noqa: S311
+                if time.monotonic() + wait > until:
                     raise
-                time.sleep(PAUSE_SECONDS)
+                log.warning("web_retry", path=path, failure=str(error), wait_seconds=round(wait, 2))
+                time.sleep(wait)
+                pause = min(pause * 2, PAUSE_MOST_SECONDS)
+
+
+def open_web(settings: WorkerSettings) -> Web:
+    """A client of web for the process that asks: it may not be shared across a fork."""
+    return Web(Line(settings.web_url, Signer(settings.signing_key_file, "worker"), "web"))
+
+
+def _accepted(path: str, answer: Answer) -> dict[str, Any]:
+    if answer.status < 400:
+        return answer.json()
+    if answer.status in BUSY and answer.retry_after is not None:
+        raise Busy(f"POST {path}: answered {answer.status}", answer.retry_after)
+    if answer.status >= 500 or answer.status in BUSY:
+        raise Unavailable(f"POST {path}: answered {answer.status}")
+    raise UpstreamProblem(answer.status, answer.json())

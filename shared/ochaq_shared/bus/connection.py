@@ -6,18 +6,26 @@ from typing import Any
 
 from kombu import Connection
 
-CONNECT_TIMEOUT = 4
-SOCKET_TIMEOUT = 10
+CONNECT_TIMEOUT = 4.0
+SOCKET_TIMEOUT = 10.0
+# A broker with a memory or disk alarm stops reading. A write that stalls may be tried twice by the socket's owner, so
+# half of what publishing may take.
+WRITE_TIMEOUT = 4.0
 
 
 class BrokerUnavailable(Exception):
     """RabbitMQ cannot be reached, or a connection to it can no longer be trusted."""
 
 
-def connect(amqp_url: str, *, heartbeat: int = 30) -> Any:
-    """An `amqp.Connection`; kombu only parses the URL and sets up TLS. Raises `BrokerUnavailable`."""
-    options = {"read_timeout": SOCKET_TIMEOUT, "write_timeout": SOCKET_TIMEOUT}
-    parsed = Connection(amqp_url, connect_timeout=CONNECT_TIMEOUT, heartbeat=heartbeat, transport_options=options)
+def connect(
+    amqp_url: str, *, heartbeat: int = 30, connect_timeout: float = CONNECT_TIMEOUT, timeout: float = SOCKET_TIMEOUT
+) -> Any:
+    """An `amqp.Connection`; kombu only parses the URL and sets up TLS. Raises `BrokerUnavailable`.
+
+    `timeout` bounds each wait for the broker's answer, in seconds.
+    """
+    options = {"read_timeout": timeout, "write_timeout": min(timeout, WRITE_TIMEOUT)}
+    parsed = Connection(amqp_url, connect_timeout=connect_timeout, heartbeat=heartbeat, transport_options=options)
     try:
         return parsed.transport.establish_connection()
     except Exception as error:  # sockets, TLS, AMQP and authentication all fail in their own ways

@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 import structlog
 
-from ochaq_shared.bus.delivery import Delivery, Outcome
+from ochaq_shared.bus.delivery import Delivery, Outcome, explain
+from ochaq_shared.bus.versions import Ordered
 from ochaq_shared.database import execute
-from ochaq_shared.events.base import CloudEvent, Fact
+from ochaq_shared.events.base import CloudEvent, Fact, UnknownEvent
 from ochaq_shared.telemetry import bind_request
+from ochaq_shared.unavailable import Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +43,14 @@ RETURNING event_id::text, attempts
 """
 _DONE = "UPDATE inbox SET done_at = now(), error = NULL WHERE consumer = %s AND event_id = ANY(%s::uuid[])"
 _FAILED = "UPDATE inbox SET error = %s WHERE consumer = %s AND event_id = %s::uuid"
+_UNCOUNT = "UPDATE inbox SET attempts = attempts - 1, error = %s WHERE consumer = %s AND event_id = %s::uuid"
+_ANEW = """
+UPDATE inbox SET attempts = 0, error = NULL
+WHERE consumer = %s AND event_id = ANY(%s::uuid[]) AND done_at IS NULL
+"""
+
+# How the database API (PEP 249) names a database that is away, restarting or out of room; every driver follows it.
+_OUTAGES = frozenset({"OperationalError", "InterfaceError"})
 
 
 class InboxProcessor:
@@ -56,7 +66,18 @@ class InboxProcessor:
         self._handlers = dict(handlers)
 
     def process(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
-        """One outcome per delivery, in order. Raises when the transaction itself fails: then nothing was handled."""
+        """One outcome per delivery, in order. Raises when the database is away: then nothing was handled."""
+        try:
+            return self._together(deliveries)
+        except Exception as error:
+            if _is_outage(error):
+                raise
+            # Something in the batch breaks the transaction itself: a check at its commit, an id that is none.
+            if len(deliveries) > 1:
+                return [self.process([delivery])[0] for delivery in deliveries]
+            return [self._count_failure(deliveries[0], error)]
+
+    def _together(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
         unique = {delivery.event.id: delivery for delivery in deliveries}
         with self._work.transaction() as connection:
             attempts = self._claim(connection, list(unique.values()))
@@ -72,6 +93,9 @@ class InboxProcessor:
         return [outcomes.get(delivery.event.id, Outcome.handled()) for delivery in deliveries]
 
     def _claim(self, connection: Any, deliveries: Sequence[Delivery]) -> dict[str, int]:
+        anew = [delivery.event.id for delivery in deliveries if delivery.replayed]
+        if anew:
+            execute(connection, _ANEW, (self._consumer, anew))
         sources = [delivery.event.source for delivery in deliveries]
         ids = [delivery.event.id for delivery in deliveries]
         return dict(execute(connection, _CLAIM, (self._consumer, sources, ids)).fetchall())
@@ -80,15 +104,47 @@ class InboxProcessor:
         with bind_request(event.requestid, event.traceparent, event_id=event.id, event_type=event.type):
             try:
                 what = event.fact()
-                handler = self._handlers.get(type(what))
-                if handler is not None:
-                    with self._work.savepoint(connection):
-                        handler(event, what)
+                with self._work.savepoint(connection):
+                    self._run(connection, event, what, last_try=attempts >= MAX_ATTEMPTS)
             except Exception as error:  # any failure of one event must leave its neighbours alone
-                log.exception("event.failed", attempts=attempts)
-                execute(connection, _FAILED, (f"{type(error).__name__}: {error}"[:2000], self._consumer, event.id))
-                return Outcome.failed(f"{type(error).__name__}: {error}", attempts, MAX_ATTEMPTS)
+                return self._failed(connection, event, attempts, error)
             return Outcome.handled()
+
+    def _run(self, connection: Any, event: CloudEvent, what: Fact, *, last_try: bool) -> None:
+        handler = self._handlers.get(type(what))
+        if isinstance(handler, Ordered):
+            handler.in_turn(connection, self._consumer, event, what, last_try=last_try)
+        elif handler is not None:
+            handler(event, what)
+
+    def _failed(self, connection: Any, event: CloudEvent, attempts: int, error: Exception) -> Outcome:
+        log.warning("event.failed", attempts=attempts, exc_info=error)
+        told = explain(error)
+        postponed = isinstance(error, Unavailable)
+        # NUL has no place in PostgreSQL's text.
+        execute(connection, _UNCOUNT if postponed else _FAILED, (told.replace("\0", ""), self._consumer, event.id))
+        if postponed:
+            return Outcome.postponed(told, attempts)
+        if isinstance(error, UnknownEvent):
+            return Outcome.hopeless(told, attempts)
+        return Outcome.failed(told, attempts, MAX_ATTEMPTS)
+
+    def _count_failure(self, delivery: Delivery, error: Exception) -> Outcome:
+        try:
+            with self._work.transaction() as connection:
+                attempts = self._claim(connection, [delivery]).get(delivery.event.id)
+                if attempts is None:
+                    return Outcome.handled()
+                return self._failed(connection, delivery.event, attempts, error)
+        except Exception as second:
+            if _is_outage(second):
+                raise
+            # Not even its try can be noted.
+            return Outcome.hopeless(explain(error), delivery.attempts)
+
+
+def _is_outage(error: Exception) -> bool:
+    return any(kind.__name__ in _OUTAGES for kind in type(error).__mro__)
 
 
 def sweep(connection: Any) -> None:

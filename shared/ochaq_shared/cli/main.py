@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ochaq_shared.cli import bus, dlq, keys, trace
+from ochaq_shared.cli import bus, dlq, keys, outbox, trace
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="ochaq", description="Operate a running Ochaq.")
     parser.add_argument("--json", action="store_true", help="print for programs instead of people")
     commands = parser.add_subparsers(dest="command", required=True)
-    for module in (keys, bus, dlq, trace):
+    for module in (keys, bus, outbox, dlq, trace):
         module.register(commands)
     # Taken out wherever it stands, so that `ochaq --json bus status` and `ochaq bus status --json` mean the same.
     words = list(sys.argv[1:] if argv is None else argv)

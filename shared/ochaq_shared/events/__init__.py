@@ -8,6 +8,6 @@ a changed schema fails a test until it is a new version.
 from ochaq_shared.events.base import CloudEvent, Fact, Lane, UnknownEvent, fact, registry
 
 # Importing the domains registers their facts.
-from ochaq_shared.events import accounts, chat, cookbook, files, jobs, search, students  # noqa: F401  isort: skip
+from ochaq_shared.events import accounts, chat, cookbook, files, jobs, ops, search, students  # noqa: F401  isort: skip
 
 __all__ = ["CloudEvent", "Fact", "Lane", "UnknownEvent", "fact", "registry"]

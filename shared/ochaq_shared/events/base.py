@@ -34,19 +34,36 @@ class Fact(BaseModel):
     event_type: ClassVar[str]
     source: ClassVar[str]
     lane: ClassVar[Lane]
+    durable: ClassVar[bool]
+    planned: ClassVar[bool]
 
 
 _registry: dict[str, type[Fact]] = {}
 FactType = TypeVar("FactType", bound=type[Fact])
 
 
-def fact(name: str, *, source: str, lane: Lane = Lane.NORMAL, version: int = 1) -> Callable[[FactType], FactType]:
-    """Register a fact under `ochaq.<name>.v<version>`; `source` is the CloudEvents source, e.g. `/web/students`."""
+def fact(
+    name: str,
+    *,
+    source: str,
+    lane: Lane = Lane.NORMAL,
+    version: int = 1,
+    durable: bool = True,
+    planned: bool = False,
+) -> Callable[[FactType], FactType]:
+    """Register a fact under `ochaq.<name>.v<version>`; `source` is the CloudEvents source, e.g. `/web/students`.
+
+    The model's docstring is the type's description, for `catalogue` and every document made from it. `durable=False` is
+    a fact that is sent once over Redis and never stored; `planned=True` one whose shape is agreed but which nobody
+    tells yet.
+    """
 
     def register(model: FactType) -> FactType:
         model.event_type = f"ochaq.{name}.v{version}"
         model.source = source
         model.lane = lane
+        model.durable = durable
+        model.planned = planned
         if _registry.setdefault(model.event_type, model) is not model:
             raise ValueError(f"event type {model.event_type} is registered twice")
         return model

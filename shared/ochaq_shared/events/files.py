@@ -33,6 +33,11 @@ class FileFailed(_FileFact):
     """Processing ended with `failure`."""
 
 
+@fact("files.file.changed", source="/files")
+class FileChanged(_FileFact):
+    """An entry has another name or folder; its content is what it was."""
+
+
 @fact("files.file.removed", source="/files")
 class FileRemoved(_FileFact):
     """The entry is gone."""

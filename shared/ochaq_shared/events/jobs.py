@@ -33,6 +33,6 @@ class JobChanged(_JobFact):
     """A job entered a new state: durable, numbered, replayed."""
 
 
-@fact("jobs.job.progressed", source="/web/jobs", lane=Lane.URGENT)
+@fact("jobs.job.progressed", source="/web/jobs", lane=Lane.URGENT, durable=False)
 class JobProgressed(_JobFact):
     """A running job got on: ephemeral, at most four a second, never in the outbox."""

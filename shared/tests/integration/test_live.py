@@ -129,6 +129,37 @@ def test_progress_never_goes_back_in_any_order(redis: Redis, steps: list[tuple[b
     assert numbers[-1] == max(done for _, done in steps)
 
 
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_states_shuffled_and_repeated_end_as_in_their_order_and_never_go_back(
+    redis: Redis, data: st.DataObject
+) -> None:
+    name, statuses = stream(), ("queued", "running", "succeeded")
+    history = [
+        live.LiveEvent(str(uuid.uuid4()), f"{kind}.changed", "t", {"id": subject, "version": version}, version)
+        for kind, subject in (("jobs.job", "a"), ("files.file", "b"))
+        for version in range(1, 1 + data.draw(st.integers(1, 8)))
+    ]
+    for told in history:
+        if told.name == "jobs.job.changed":
+            version = told.version
+            told.data.update(status=statuses[min(version // 3, 2)], progress={"done": version, "total": 9})  # type: ignore[attr-defined]
+    mixed = data.draw(st.permutations(history * data.draw(st.integers(1, 5))))
+    live.append_many(redis, [(name, told) for told in mixed])
+    shown = [body["data"] for _, body in kept(redis, name)]
+    for subject in ("a", "b"):
+        versions = [state["version"] for state in shown if state["id"] == subject]
+        assert versions == sorted(set(versions))
+        last = [told for told in history if told.data["id"] == subject][-1]
+        assert [state for state in shown if state["id"] == subject][-1] == last.data
+
+
+def test_what_has_no_version_is_shown_in_any_order(redis: Redis) -> None:
+    name = stream()
+    live.append_many(redis, [(name, event("students.batch.created", job_id="j", last_id=n)) for n in (3, 1, 2)])
+    assert [body["data"]["last_id"] for _, body in kept(redis, name)] == [3, 1, 2]
+
+
 def test_a_progress_tick_needs_progress(redis: Redis) -> None:
     with pytest.raises(ValueError, match="progress"):
         live.publish_progress(redis, "o", {"id": "j", "progress": None})

@@ -114,7 +114,7 @@ def test_a_poison_event_is_parked_while_its_neighbours_go_on_and_can_be_replayed
     rig: Rig, effects: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The ladder's real waits add up to 80 s; its shortest rung is enough to see every try.
-    monkeypatch.setattr("ochaq_shared.bus.consumer.LADDER", ("retry.1s",))
+    monkeypatch.setattr("ochaq_shared.bus.parking.LADDER", ("retry.1s",))
     consumer, rows = effects
     with rig.relay(), consuming(consumer):
         with rig.connect() as connection:
@@ -127,7 +127,9 @@ def test_a_poison_event_is_parked_while_its_neighbours_go_on_and_can_be_replayed
         with rig.connect() as connection:
             row = connection.execute("SELECT attempts, done_at FROM inbox WHERE done_at IS NULL").fetchone()
         assert row == (5, None)
-    assert [found.id for found in dead_letters.replay(rig.amqp, {letter.id})] == [letter.id]
+    assert [
+        found.id for found in dead_letters.replay(rig.amqp, dead_letters.Selection(ids=frozenset({letter.id})))
+    ] == [letter.id]
     assert dead_letters.peek(rig.amqp) == []
     until(lambda: depth(rig) == 1)
 
@@ -149,7 +151,7 @@ def test_an_unreadable_message_is_a_dead_letter_at_once(rig: Rig, effects: Any) 
 
 
 def test_a_batch_handler_that_fails_parks_only_the_poison(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ochaq_shared.bus.consumer.LADDER", ("retry.1s",))
+    monkeypatch.setattr("ochaq_shared.bus.parking.LADDER", ("retry.1s",))
     seen: list[int] = []
 
     def handle(events: Any) -> None:

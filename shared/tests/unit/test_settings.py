@@ -1,6 +1,9 @@
 """Settings: a missing or misspelt value stops the start by name."""
 
+from pathlib import Path
+
 import pytest
+from ochaq_shared import failpoints
 from ochaq_shared.settings import ServiceSettings, load
 
 GOOD = {
@@ -61,3 +64,22 @@ def test_a_wrong_value_stops_the_start_by_name(
     with pytest.raises(SystemExit):
         load(ServiceSettings)
     assert f"{name} is wrong" in capsys.readouterr().err
+
+
+def test_faults_are_injected_in_test_mode_only(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "failpoints.json"
+    failpoints.write(file, {"a": {"do": "value", "value": 5}})
+    environment.setenv("OCHAQ_FAILPOINTS_FILE", str(file))
+    load(ServiceSettings)
+    assert failpoints.value("a", 1) == 5
+    for mode in ("production", "demo"):
+        environment.setenv("OCHAQ_MODE", mode)
+        with pytest.raises(SystemExit):
+            load(ServiceSettings)
+        assert "OCHAQ_FAILPOINTS_FILE is wrong" in capsys.readouterr().err
+    environment.setenv("OCHAQ_MODE", "test")
+    environment.delenv("OCHAQ_FAILPOINTS_FILE")
+    load(ServiceSettings)
+    assert failpoints.value("a", 1) == 1

@@ -11,13 +11,12 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from ochaq_shared.problems import Problem, asgi
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from ochaq_files.api import content, files, folders, uploads
 from ochaq_files.service import Service
-from ochaq_files.storage.database import temporary
+from ochaq_files.storage.database import UNAVAILABLE, temporary
 
 log = structlog.get_logger(__name__)
 
@@ -94,5 +93,5 @@ def _answer_outages(app: FastAPI, public_url: str) -> None:
         log.error("request.failed", exc_info=error)
         return asgi.ProblemResponse(Problem("internal"), public_url=public_url)
 
-    for kind in (DBAPIError, PoolTimeout):
+    for kind in (DBAPIError, *UNAVAILABLE):
         app.add_exception_handler(kind, on_database_error)  # type: ignore[arg-type] # ProblemResponse is an ASGI callable, as Starlette needs

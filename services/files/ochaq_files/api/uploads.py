@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
+from ochaq_shared import failpoints
 from ochaq_shared.idempotency import Scope
 from ochaq_shared.identity import Identity
 from ochaq_shared.problems import Problem
@@ -65,6 +66,7 @@ async def upload_file(request: Request, service: ServiceDep, identity: IdentityD
         raise Problem("request.malformed", "The connection ended before the form did.") from error
     finally:
         await asyncio.to_thread(spooled.close)
+    failpoints.hit("files.answered")
     return _on_to_folder(upload.folder) if _is_browser_form(request) else _response(answer)
 
 

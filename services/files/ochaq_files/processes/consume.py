@@ -5,6 +5,8 @@ from __future__ import annotations
 from ochaq_shared.bus.consumer import Consumer
 from ochaq_shared.bus.inbox import InboxProcessor
 from ochaq_shared.bus.topology import FILES_EVENTS
+from ochaq_shared.postgres import wait_at_most
+from ochaq_shared.receipts import Receipts
 
 from ochaq_files import consumers
 from ochaq_files.maintenance import Maintenance
@@ -18,6 +20,8 @@ from ochaq_files.sweeping import Sweeper
 
 def run(settings: FilesSettings) -> None:
     """Process uploads and sweep until told to stop."""
+    # A sweep may take its time, but must end before the process counts as stalled.
+    wait_at_most(STALL_SECONDS / 2)
     objects = build_objects(settings)
     health = build_health(settings, "consume", objects, stall_after=STALL_SECONDS)
     engine = sync_engine(settings.database_url)
@@ -26,7 +30,8 @@ def run(settings: FilesSettings) -> None:
     maintenance.start()
     work = consumers.EngineWork(engine)
     processor = InboxProcessor(consumers.CONSUMER, work, consumers.handlers(engine, work, maintenance.read_head))
-    consumer = Consumer(settings.amqp_url, FILES_EVENTS, processor, health)
+    receipts = Receipts(settings.redis_url)
+    consumer = Consumer(settings.amqp_url, FILES_EVENTS, processor, health, receipts=receipts)
     try:
         run_until_stopped(settings, health, consumer.run, consumer.stop)
     finally:

@@ -13,13 +13,14 @@ import uvicorn
 from fastapi import FastAPI
 from ochaq_shared.asgi import App, ServiceMiddleware
 from ochaq_shared.identity import Verifier
+from ochaq_shared.postgres import wait_at_most
 
 from ochaq_files.api import build_app
 from ochaq_files.processes.running import SERVICE
 from ochaq_files.processes.wiring import build_health, build_objects
 from ochaq_files.service import Service
 from ochaq_files.settings import FilesSettings
-from ochaq_files.storage.database import Database
+from ochaq_files.storage.database import REQUEST_WAITS, Database
 from ochaq_files.storage.scratch import Scratch
 from ochaq_files.uploads import Uploads
 
@@ -29,6 +30,7 @@ GRACE_SECONDS = 20
 
 def run(settings: FilesSettings) -> None:
     """Answer HTTP until told to stop."""
+    wait_at_most(REQUEST_WAITS)
     service = build_service(settings)
     health = build_health(settings, "serve", service.objects)
     app = build_app(service, partial(_lifespan, service))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from itertools import count
+from random import Random
 from typing import Any
 
 import orjson
@@ -34,6 +36,11 @@ def bus(servers: Any) -> Any:
     return Bus(servers.amqp_url())
 
 
+@pytest.fixture
+def rnd() -> Random:
+    return Random(20261121)
+
+
 class Bus:
     def __init__(self, url: str) -> None:
         self.url = url
@@ -41,9 +48,10 @@ class Bus:
         topology.declare(connection.channel())
         close(connection)
         self._publisher = Publisher(url)
+        self._versions = count(1)
 
     def emit(self, *facts: Fact, times: int = 1) -> list[CloudEvent]:
-        events = [CloudEvent.of(fact, subject="s", version=1) for fact in facts]
+        events = [CloudEvent.of(fact, subject="s", version=next(self._versions)) for fact in facts]
         for _ in range(times):
             self.send(*[(event.type, event.encode()) for event in events])
         return events
@@ -104,6 +112,24 @@ def test_an_event_delivered_again_is_kept_once(start: Any, servers: Any, bus: An
     bus.emit(file(marker))
     eventually(lambda: kept(consume.redis, live.personal(marker)))
     assert [e["data"]["progress"]["done"] for e in kept(consume.redis, live.personal(user))] == [1, 2]
+
+
+def test_events_in_any_order_and_many_times_never_show_a_job_going_back(
+    start: Any, servers: Any, bus: Any, rnd: Random
+) -> None:
+    consume = start(servers.redis_url(db=13), "consume", OCHAQ_AMQP_URL=bus.url)
+    user = consume.someone()
+    states = [job(user, done) for done in range(9)] + [job(user, 9, "succeeded")]
+    events = [CloudEvent.of(fact, subject="j1", version=number) for number, fact in enumerate(states, 1)] * 5
+    rnd.shuffle(events)
+    bus.send(*[(event.type, event.encode()) for event in events])
+    marker = consume.someone()
+    bus.emit(file(marker))
+    eventually(lambda: kept(consume.redis, live.personal(marker)))
+    shown = [e["data"] for e in kept(consume.redis, live.personal(user))]
+    numbers = [data["progress"]["done"] for data in shown]
+    assert numbers == sorted(set(numbers)), "each state at most once, none after a later one"
+    assert (numbers[-1], shown[-1]["status"]) == (9, "succeeded")
 
 
 def test_a_poison_message_parks_itself_and_not_its_neighbours(start: Any, servers: Any, bus: Any) -> None:

@@ -48,6 +48,7 @@ class StandIn:
     students: dict[int, dict[str, Any]] = field(default_factory=dict)
     down: bool = False
     breaks: int = 0
+    torn: int = 0
     streams: list[dict[str, str]] = field(default_factory=list)
     pause: threading.Event = field(default_factory=threading.Event)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -71,11 +72,17 @@ class StandIn:
 
     def lines(self, after: int, until_id: int) -> Iterator[bytes]:
         # What exists when the question is asked; it may be older than an event that passes it on the way.
-        snapshot = dict(self.students)
+        snapshot, sent = dict(self.students), 0
         for number in sorted(snapshot):
             if after < number <= until_id:
                 self.pause.wait(30)
+                sent += 1
                 yield orjson.dumps(snapshot[number]) + b"\n"
+        if self.torn:
+            # The database went away in the middle, and the server ended the answer like a whole one.
+            self.torn -= 1
+            return
+        yield orjson.dumps({"end": sent}) + b"\n"
 
     def job(self, job_id: str, word: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         job = self.jobs.get(job_id)

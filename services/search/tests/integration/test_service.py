@@ -89,6 +89,25 @@ def test_a_web_that_is_away_delays_a_batch_and_loses_nothing(running: Campus) ->
     until(lambda: running.count() == 23)
 
 
+def test_a_stream_that_ends_politely_in_the_middle_is_asked_for_again(running: Campus) -> None:
+    fact = batch(running, 100, 40)
+    running.web.torn = 2
+    running.publish(fact, subject="students")
+    until(lambda: running.count() == 43)
+    assert len(running.web.streams) == 3
+    for number in range(fact.first_id, fact.last_id + 1):
+        del running.web.students[number]
+
+
+def test_a_name_may_hold_what_unicode_calls_an_end_of_line(running: Campus) -> None:
+    fact = batch(running, 200, 2)
+    running.web.students[fact.first_id]["first_name"] = "Two\u2028lines\x85"
+    running.publish(fact, subject="students")
+    until(lambda: running.count() == 5)
+    for number in range(fact.first_id, fact.last_id + 1):
+        del running.web.students[number]
+
+
 def test_a_killed_indexer_catches_up_with_what_it_had_not_acknowledged(running: Campus) -> None:
     for start in range(1000, 4000, 500):
         running.publish(batch(running, start, 500))

@@ -31,11 +31,11 @@ class WebSettings(ServiceSettings):
     email_from: str = "ochaq@localhost"
 
     @model_validator(mode="after")
-    def _demo_password_only_in_demo_mode(self) -> Self:
+    def _demo_password_never_in_production(self) -> Self:
         if self.mode == "demo" and self.demo_password is None:
             raise ValueError("OCHAQ_DEMO_PASSWORD is required in demo mode")
-        if self.mode != "demo" and self.demo_password is not None:
-            raise ValueError("OCHAQ_DEMO_PASSWORD is refused outside demo mode")
+        if self.mode == "production" and self.demo_password is not None:
+            raise ValueError("OCHAQ_DEMO_PASSWORD is refused in mode production")
         return self
 
     @property

@@ -10,12 +10,14 @@ from django.urls import include, path
 from ochaq_web.accounts import urls as accounts
 from ochaq_web.cookbook import urls as cookbook
 from ochaq_web.core import urls as core
+from ochaq_web.eventsdoc import urls as eventsdoc
 from ochaq_web.jobs import urls as jobs
+from ochaq_web.lab import urls as lab
 from ochaq_web.library import urls as library
 from ochaq_web.ops import urls as ops
 from ochaq_web.students import urls as students
 
-APPS = (core, accounts, cookbook, students, jobs, library, ops)
+APPS = (core, accounts, cookbook, students, jobs, library, ops, eventsdoc, lab)
 
 urlpatterns = [
     path("api/token/", include(accounts.tokens)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ochaq_shared import telemetry
+from ochaq_shared import postgres, telemetry
 
 from ochaq_web.config.environment import environment
 
@@ -14,9 +14,10 @@ telemetry.configure("web", "serve", environment().log_level)
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
-from ochaq_web.core.serving import Serving, die_with_parent  # noqa: E402
+from ochaq_web.core.serving import REQUEST_WAITS, Serving, die_with_parent  # noqa: E402
 
 die_with_parent()
+postgres.wait_at_most(REQUEST_WAITS)
 _django = get_wsgi_application()
 # Importing every view takes most of a second, which the first visitor need not wait for.
 get_resolver().url_patterns  # noqa: B018

@@ -30,6 +30,7 @@ import redis
 import structlog
 from django.conf import settings
 from django.db import transaction
+from ochaq_shared.unavailable import Unavailable
 from prometheus_client import Counter
 
 log = structlog.get_logger(__name__)
@@ -104,7 +105,7 @@ class _Entry:
         return Answer(self.body, self.etag, status, round(self.expires - time.time()))
 
 
-class Away(Exception):
+class Away(Unavailable):
     """Redis does not answer, or has not just now."""
 
 

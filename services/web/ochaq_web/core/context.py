@@ -22,13 +22,24 @@ PLACES = [
     (_("Ops"), "/ops/", "ops", Act.OPS_SEE),
 ]
 
+# label, address, who sees it: the rooms behind /ops/
+OPS_PLACES = [
+    (_("Overview"), "/ops/", Act.OPS_SEE),
+    (_("Jobs"), "/ops/jobs/", Act.JOBS_OPERATE),
+    (_("Schedules"), "/ops/schedules/", Act.JOBS_OPERATE),
+    (_("Dead letters"), "/ops/dead-letters/", Act.OPS_SEE),
+    (_("Events"), "/ops/events/", Act.OPS_SEE),
+    (_("Lab"), "/ops/lab/", Act.OPS_SEE),
+]
+
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `me`, `nav`, `version`, `languages`, `current_language`."""
+    """Context processor: `me`, `nav`, `ops_nav`, `version`, `languages`, `current_language`."""
     return {
         # Lazy: a page that is the same for everybody must not ask who is reading it.
         "me": SimpleLazyObject(lambda: _me(request)),
         "nav": SimpleLazyObject(lambda: _nav(request)),
+        "ops_nav": SimpleLazyObject(lambda: _ops_nav(request)),
         "version": __version__,
         "languages": settings.LANGUAGES,
         "current_language": get_language(),
@@ -64,6 +75,19 @@ def _nav(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {"label": label, "url": url, "icon": icon, "current": _is_at(request.path, url)}
         for label, url, icon, act in PLACES
+        if allows(user, act)
+    ]
+
+
+def _ops_nav(request: HttpRequest) -> list[dict[str, Any]]:
+    user = getattr(request, "user", None)
+    return [
+        {
+            "label": label,
+            "url": url,
+            "current": request.path == url or (url != "/ops/" and request.path.startswith(url)),
+        }
+        for label, url, act in OPS_PLACES
         if allows(user, act)
     ]
 

@@ -10,9 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
+from ochaq_shared import failpoints
 from ochaq_shared.telemetry import REQUEST_SECONDS, REQUESTS, bind_request, request_id_from
 
 from ochaq_web.core import problems
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 log = structlog.get_logger("access")
 
@@ -30,6 +33,8 @@ class RequestContext:
         began = time.perf_counter()
         with bind_request(request_id, request.headers.get("traceparent", "")):
             response = self.get_response(request)
+            if request.method not in SAFE_METHODS:
+                failpoints.hit("web.answered")
             response.headers["X-Request-Id"] = request_id
             _record(request, response.status_code, time.perf_counter() - began)
         return response

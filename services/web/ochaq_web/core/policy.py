@@ -36,9 +36,11 @@ class Act(StrEnum):
     SEARCH_REBUILD = "search.rebuild"
     JOBS_USE = "jobs.use"
     JOBS_OPERATE = "jobs.operate"
+    LAB_RUN = "lab.run"
     FILES_USE = "files.use"
     PROFILE_USE = "profile.use"
     OPS_SEE = "ops.see"
+    OPS_ACT = "ops.act"
 
 
 class Actor(Protocol):
@@ -62,9 +64,11 @@ RULES: dict[Act, frozenset[Any]] = {
     Act.SEARCH_REBUILD: frozenset({Role.MANAGER, Role.OPERATOR}),
     Act.JOBS_USE: SIGNED_IN,
     Act.JOBS_OPERATE: frozenset({Role.OPERATOR}),
+    Act.LAB_RUN: frozenset({Role.MANAGER, Role.OPERATOR}),
     Act.FILES_USE: SIGNED_IN,
     Act.PROFILE_USE: SIGNED_IN,
     Act.OPS_SEE: frozenset({Role.MANAGER, Role.OPERATOR}),
+    Act.OPS_ACT: frozenset({Role.MANAGER, Role.OPERATOR}),
 }
 
 

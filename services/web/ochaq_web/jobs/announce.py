@@ -1,4 +1,4 @@
-"""How a change of a job is told: a row of its timeline and a fact in the outbox, in the transaction of the change."""
+"""How a job is shown to others, and how its command is sent."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Any
 from django.db import connection
 from ochaq_shared import outbox
 from ochaq_shared.commands import celery_command, plain_command
-from ochaq_shared.events.jobs import JobChanged, Progress
 
 from ochaq_web.jobs.kinds import KINDS, Executor
-from ochaq_web.jobs.models import Job, JobEvent
+from ochaq_web.jobs.models import Job
 
 TASK = "ochaq.jobs.run"
+# Celery's own limits are the second line: web fails a run at its deadline, the soft limit ends the task soon after.
+SOFT_GRACE_SECONDS = 5
+HARD_GRACE_SECONDS = 15
 
 
 def job_core(job: Job) -> dict[str, Any]:
-    """The fields that both job events carry (contract.md)."""
+    """The fields that both job events carry (contract.md); `transitions` writes the same ones in SQL."""
     return {
         "id": str(job.id),
         "kind": job.kind,
@@ -35,6 +37,8 @@ def job_public(job: Job) -> dict[str, Any]:
     """The job as the API and the pages show it."""
     return {
         **job_core(job),
+        "parent": str(job.parent_id) if job.parent_id else None,
+        "pending_children": job.pending_children,
         "cancel_requested": job.cancel_requested_at is not None,
         "created_at": _time(job.created_at),
         "started_at": _time(job.started_at),
@@ -42,22 +46,17 @@ def job_public(job: Job) -> dict[str, Any]:
     }
 
 
-def announce(job: Job, kind: str, *, actor: str = "", **data: Any) -> None:
-    """Tell a change whose row (with its raised `version`) has just been written."""
-    JobEvent.objects.create(job_id=job.id, seq=job.version, kind=kind, actor=actor, data=data)
-    core = job_core(job)
-    fact = JobChanged(**{**core, "progress": Progress(**core["progress"])})
-    outbox.emit(connection, fact, subject=str(job.id), version=job.version)
-
-
 def dispatch(job: Job) -> None:
     """Put the job's command into the outbox. Sending it again is harmless: the second dies at the claim."""
-    kind = KINDS[job.kind]
-    if kind.executor is Executor.CELERY:
-        command = celery_command(TASK, str(job.id), job.queue)
-    else:
+    if KINDS[job.kind].executor is Executor.PLAIN:
         command = plain_command(job.queue, str(job.id), {"job_id": str(job.id)})
+    else:
+        command = celery_command(TASK, str(job.id), job.queue, _time_limits(job.deadline_seconds))
     outbox.send(connection, command)
+
+
+def _time_limits(deadline: int | None) -> tuple[int, int] | None:
+    return None if deadline is None else (deadline + HARD_GRACE_SECONDS, deadline + SOFT_GRACE_SECONDS)
 
 
 def _time(moment: datetime | None) -> str | None:

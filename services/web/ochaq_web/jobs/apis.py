@@ -18,7 +18,7 @@ from ochaq_web.jobs import actions, selectors
 from ochaq_web.jobs.announce import job_public
 from ochaq_web.jobs.kinds import KINDS
 from ochaq_web.jobs.models import Status
-from ochaq_web.jobs.serializers import JobPageShape, JobShape, JobStartShape
+from ochaq_web.jobs.serializers import JobPageShape, JobShape, JobStartShape, ReasonShape
 
 FILTERS = [
     OpenApiParameter("status", str, enum=Status.values),
@@ -65,9 +65,10 @@ class JobCancelView(APIView):
 
     permission_classes = (permission(read=Act.JOBS_USE),)
 
-    @extend_schema(operation_id="jobs_cancel", request=None, responses={202: JobShape})
+    @extend_schema(operation_id="jobs_cancel", request=ReasonShape, responses={202: JobShape})
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
-        return Response(job_public(actions.job_stop(actor=request.user, job_id=job_id)), status=202)
+        reason = actions.reason_in(request.data)
+        return Response(job_public(actions.job_stop(actor=request.user, job_id=job_id, reason=reason)), status=202)
 
 
 class JobRetryView(APIView):
@@ -75,9 +76,10 @@ class JobRetryView(APIView):
 
     permission_classes = (permission(read=Act.JOBS_USE),)
 
-    @extend_schema(operation_id="jobs_retry", request=None, responses={202: JobShape})
+    @extend_schema(operation_id="jobs_retry", request=ReasonShape, responses={202: JobShape})
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
-        return Response(job_public(actions.job_again(actor=request.user, job_id=job_id)), status=202)
+        reason = actions.reason_in(request.data)
+        return Response(job_public(actions.job_again(actor=request.user, job_id=job_id, reason=reason)), status=202)
 
 
 def _choice(request: Request, name: str, known: Any) -> str:

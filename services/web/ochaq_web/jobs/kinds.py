@@ -1,6 +1,6 @@
 """The kinds of jobs: what each takes, who may start it, which queue and executor it goes to.
 
-Adding a kind is adding a row to `KINDS`; doors, pages and the reaper read only this table.
+Adding a kind is adding a row to a table here and a rule in the worker; doors, pages and the reaper read only `KINDS`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from ochaq_shared.problems import FieldError, Problem
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from ochaq_web.config.environment import environment
 from ochaq_web.core.policy import Act
+from ochaq_web.jobs import params
+from ochaq_web.jobs.params import Params
 
 
 class Executor(StrEnum):
@@ -23,38 +26,14 @@ class Executor(StrEnum):
     PLAIN = "plain"
 
 
-class Params(BaseModel):
-    """What a job is started with. Strict: `true` is no number, `"10"` neither, and unknown names are refused."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    def total(self) -> int:
-        """How many steps the progress counts; 0 where only the run itself can tell."""
-        return 0
-
-
-class GenerateStudents(Params):
-    count: int = Field(default=10_000, ge=1, le=1_000_000)
-    replace: bool = False
-
-    def total(self) -> int:
-        return self.count
-
-
-class PurgeStudents(Params):
-    pass
-
-
-class RebuildSearch(Params):
-    index: Literal["students"] = "students"
-
-
 @dataclass(frozen=True)
 class Kind:
     """One row of the table.
 
     `exclusive` names a group whose jobs run one after another in the order they were made: two jobs that replace the
-    same demo students side by side would leave a mixture of both.
+    same demo students side by side would leave a mixture of both. `deadline_seconds` is how long one run may last,
+    whatever its heartbeats say; `max_attempts` how many transient failures, or lost workers, without getting on. A
+    `child_only` kind is started by other jobs alone.
     """
 
     name: str
@@ -63,35 +42,50 @@ class Kind:
     queue: str
     executor: Executor = Executor.CELERY
     exclusive: str = ""
+    deadline_seconds: int = 4 * 3600
+    max_attempts: int = 5
+    child_only: bool = False
 
 
-KINDS: Mapping[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind(
-            "students.generate",
-            GenerateStudents,
-            Act.STUDENTS_GENERATE,
-            "jobs.long",
-            exclusive="students.demo",
-        ),
-        Kind(
-            "students.purge",
-            PurgeStudents,
-            Act.STUDENTS_PURGE,
-            "jobs.short",
-            exclusive="students.demo",
-        ),
-        Kind(
-            "search.rebuild",
-            RebuildSearch,
-            Act.SEARCH_REBUILD,
-            "search.rebuild",
-            executor=Executor.PLAIN,
-            exclusive="search.rebuild",
-        ),
-    )
-}
+PRODUCT_KINDS = (
+    Kind("students.generate", params.GenerateStudents, Act.STUDENTS_GENERATE, "jobs.long", exclusive="students.demo"),
+    Kind("students.purge", params.Nothing, Act.STUDENTS_PURGE, "jobs.short", exclusive="students.demo"),
+    Kind(
+        "search.rebuild",
+        params.RebuildSearch,
+        Act.SEARCH_REBUILD,
+        "search.rebuild",
+        executor=Executor.PLAIN,
+        exclusive="search.rebuild",
+    ),
+    Kind("maintenance.sweep", params.Nothing, Act.JOBS_OPERATE, "jobs.short", deadline_seconds=600),
+    # The race itself only starts its laps and waits; the laps take turns, since each would slow the other down.
+    Kind("lab.race", params.Race, Act.LAB_RUN, "jobs.short", deadline_seconds=900),
+    Kind(
+        "lab.naive", params.NaiveLap, Act.LAB_RUN, "jobs.long", exclusive="lab", deadline_seconds=900, child_only=True
+    ),
+    Kind("lab.ours", params.Lap, Act.LAB_RUN, "jobs.long", exclusive="lab", deadline_seconds=900, child_only=True),
+)
+
+# Work that misbehaves on purpose, for the tests that kill things.
+TEST_KINDS = (
+    Kind("test.noop", params.Nothing, Act.JOBS_USE, "jobs.short", deadline_seconds=60),
+    Kind("test.steps", params.Steps, Act.JOBS_USE, "jobs.long"),
+    Kind("test.transient", params.Transient, Act.JOBS_USE, "jobs.short", deadline_seconds=60),
+    Kind("test.stubborn", params.Stubborn, Act.JOBS_USE, "jobs.long"),
+    Kind("test.crash", params.Nothing, Act.JOBS_USE, "jobs.short", deadline_seconds=60),
+    Kind("test.hog", params.Hog, Act.JOBS_USE, "jobs.long"),
+    Kind("test.fan", params.Fan, Act.JOBS_USE, "jobs.short"),
+)
+
+
+def kinds_of(mode: str) -> dict[str, Kind]:
+    """The kinds that a site in this mode knows."""
+    rows = (*PRODUCT_KINDS, *TEST_KINDS) if mode == "test" else PRODUCT_KINDS
+    return {row.name: row for row in rows}
+
+
+KINDS: Mapping[str, Kind] = kinds_of(environment().mode)
 
 
 def kind_named(name: object) -> Kind:
@@ -100,6 +94,14 @@ def kind_named(name: object) -> Kind:
     if kind is None:
         known = ", ".join(sorted(KINDS))
         raise Problem("request.invalid", errors=[FieldError("/kind", "unknown", f"One of: {known}.")])
+    return kind
+
+
+def kind_startable(name: object) -> Kind:
+    """As `kind_named`, for people and schedules: what only runs as a part of another job is refused."""
+    kind = kind_named(name)
+    if kind.child_only:
+        raise Problem("request.invalid", errors=[FieldError("/kind", "child_only", "Only other jobs start this kind.")])
     return kind
 
 

@@ -1,7 +1,12 @@
-"""Progress on its way to the browser: ephemeral, by Redis, and never a reason for a job to stumble."""
+"""What goes by Redis: progress to the browser, and the push that a cancel gives a worker.
+
+Both are ephemeral and best effort: a Redis that is away is never a reason for a job, or for somebody who cancels one,
+to stumble.
+"""
 
 from __future__ import annotations
 
+import uuid
 from functools import cache
 
 import redis
@@ -11,6 +16,8 @@ from ochaq_shared.live import publish_progress
 from ochaq_web.config.environment import environment
 from ochaq_web.jobs.announce import job_core
 from ochaq_web.jobs.models import Job
+
+CANCEL_CHANNEL = "ochaq.jobs.cancel"
 
 log = structlog.get_logger(__name__)
 
@@ -28,3 +35,11 @@ def tell_progress(job: Job) -> None:
         publish_progress(_redis(), str(job.owner_id), job_core(job))
     except redis.RedisError as error:
         log.warning("jobs_progress_not_told", job=str(job.id), error=type(error).__name__)
+
+
+def tell_cancel(job_id: uuid.UUID) -> None:
+    """Tell the workers, after the commit, that a running job is to stop. Whoever misses it hears it when it beats."""
+    try:
+        _redis().publish(CANCEL_CHANNEL, str(job_id))
+    except redis.RedisError as error:
+        log.warning("jobs_cancel_not_told", job=str(job_id), error=type(error).__name__)

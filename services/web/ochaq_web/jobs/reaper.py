@@ -1,110 +1,99 @@
-"""The loop that makes any crash survivable: it runs every two seconds in web's consume process.
+"""The loop that makes any crash survivable: it runs every second in web's consume process.
 
-A running job whose lease ran out lost its worker: it is queued again from its checkpoint, or fails when it keeps losing
-leases without getting on. A queued job that nobody claims lost its message: its command is sent again.
+It ends running jobs that were to be cancelled and did not stop, or are past their deadline; takes back those whose
+lease ran out, because their worker is gone; cancels children whose parent no longer waits. (Commands that are due, and
+commands that were lost, are the business of `sending`.) Each job is changed in a transaction of its own and found
+without waiting for anybody, so that any number of reapers may run at once.
 """
 
 from __future__ import annotations
 
-import random
+import uuid
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 import structlog
-from django.contrib.postgres.functions import TransactionNow
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Q, QuerySet, Value
+from django.db.models.functions import Now
 
-from ochaq_web.jobs.announce import announce, dispatch
-from ochaq_web.jobs.models import Job, Status
-from ochaq_web.jobs.services import dispatch_next
+from ochaq_web.jobs.live import tell_cancel
+from ochaq_web.jobs.models import LIVE, Job, Status
+from ochaq_web.jobs.sending import send_due, send_lost_again
+from ochaq_web.jobs.services import CANCEL_GRACE_SECONDS, job_cancel
+from ochaq_web.jobs.services.ending import job_end
+from ochaq_web.jobs.services.waiting import lose_worker
 
 log = structlog.get_logger(__name__)
 
-BATCH = 100
-BACKOFF_SECONDS = 2.0
-BACKOFF_MOST_SECONDS = 300.0
-REDISPATCH_SECONDS = 15
-# After a lost lease the first command may go to the very worker that froze, so the second follows soon.
-REDISPATCH_LOST_SECONDS = 3
-REDISPATCH_MOST_SECONDS = 240
+BATCH = 200
 
-# A job whose turn has not come within its exclusive group is waiting, not lost.
-_UNCLAIMED = f"""
-UPDATE job SET dispatched_at = now(), dispatches = dispatches + 1 WHERE id IN (
-  SELECT id FROM job WHERE status = 'queued' AND run_after <= clock_timestamp()
-    AND (dispatched_at IS NULL OR dispatched_at < now() - interval '1 s' * least(
-           CASE WHEN lost_leases > 0 THEN {REDISPATCH_LOST_SECONDS} ELSE {REDISPATCH_SECONDS} END
-           * power(2, least(dispatches, 10) - 1), {REDISPATCH_MOST_SECONDS}))
-    AND (exclusive = '' OR NOT EXISTS (
-      SELECT FROM job AS other WHERE other.exclusive = job.exclusive AND other.id <> job.id
-        AND (other.status = 'running' OR other.status = 'queued' AND other.id < job.id)))
-  ORDER BY run_after LIMIT {BATCH} FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING *
-"""  # noqa: S608 - only constants of this module
+_RUNNING = Job.objects.filter(status=Status.RUNNING)
+_LASTED = ExpressionWrapper(F("deadline_seconds") * Value(timedelta(seconds=1)), output_field=DurationField())
+_DEADLINE = ExpressionWrapper(F("claimed_at") + _LASTED, output_field=DateTimeField())
+_NOT_AWAITED = Q(parent__cancel_requested_at__isnull=False) | Q(parent__status__in=(Status.FAILED, Status.CANCELLED))
 
 
 def job_lease_reap() -> dict[str, int]:
-    """One round. Safe to run in many processes: one of them holds the advisory lock, the others do nothing."""
-    with transaction.atomic():
-        if not _alone():
-            return {}
-        counts = {"requeued": 0, "failed": 0, "cancelled": 0}
-        for job in _expired():
-            counts[_recover(job)] += 1
-        sent = list(Job.objects.raw(_UNCLAIMED))
-        for job in sent:
-            dispatch(job)
-    counts["dispatched"] = len(sent)
+    """One round; answers how many jobs met which fate."""
+    counts = {"requeued": 0, "failed": 0, "cancelled": 0, "orphans": 0}
+    _each(_unwilling(), _cancel, counts)
+    _each(_overtime(), _fail, counts)
+    _each(_abandoned(), _take_back, counts)
+    for child in _orphans():
+        job_cancel(job_id=child, actor="reaper")
+        counts["orphans"] += 1
+    counts["dispatched"] = send_due() + send_lost_again()
     if any(counts.values()):
         log.info("jobs_reaped", **counts)
     return counts
 
 
-def _alone() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('jobs.reaper', 0))")
-        return bool(cursor.fetchone()[0])
+def _unwilling() -> QuerySet[Job]:
+    """Asked to stop, and still running: its worker is frozen, or does not listen."""
+    return _RUNNING.filter(cancel_requested_at__lt=Now() - timedelta(seconds=CANCEL_GRACE_SECONDS))
 
 
-def _expired() -> list[Job]:
-    late = Job.objects.filter(status=Status.RUNNING, lease_until__lt=TransactionNow())
-    return list(late.select_for_update(skip_locked=True, no_key=True).order_by("lease_until")[:BATCH])
+def _overtime() -> QuerySet[Job]:
+    return _RUNNING.annotate(deadline=_DEADLINE).filter(deadline__lt=Now())
 
 
-def _recover(job: Job) -> str:
-    worker, job.lease_owner, job.lease_until = job.lease_owner, "", None
-    job.version += 1
-    job.lost_leases += 1
-    if job.cancel_requested_at is not None:
-        return _end(job, Status.CANCELLED, None, worker)
-    if job.lost_leases >= job.max_attempts:
-        detail = f"The worker was lost {job.lost_leases} times without getting on."
-        return _end(job, Status.FAILED, {"code": "jobs.worker_lost", "detail": detail}, worker)
-    return _requeue(job, worker)
+def _abandoned() -> QuerySet[Job]:
+    return _RUNNING.filter(lease_until__lt=Now())
 
 
-def _end(job: Job, status: Status, error: dict[str, Any] | None, worker: str) -> str:
-    job.status, job.error, job.finished_at = status, error, TransactionNow()
-    job.save()
-    job.refresh_from_db()
-    announce(job, status.value, actor="reaper", worker=worker)
-    dispatch_next(job.exclusive)
-    return status.value
+def _orphans() -> list[uuid.UUID]:
+    """Children still at work whose parent was cancelled or failed: a cancel that was cut short, or came too early."""
+    waiting = Job.objects.filter(_NOT_AWAITED, awaited=True, status__in=LIVE, cancel_requested_at=None)
+    return list(waiting.order_by("id").values_list("pk", flat=True)[:BATCH])
 
 
-def _requeue(job: Job, worker: str) -> str:
-    """The first loss is retried at once, since a worker may simply have been restarted; later ones wait longer."""
-    wait = timedelta(seconds=_backoff(job.lost_leases))
-    job.status, job.run_after, job.dispatches = Status.QUEUED, TransactionNow() + wait, 0
-    job.dispatched_at = None
-    job.save()
-    job.refresh_from_db()
-    announce(job, "lease_lost", actor="reaper", worker=worker, wait_seconds=round(wait.total_seconds(), 3))
-    return "requeued"
+def _each(found: QuerySet[Job], act: Callable[[Job], str], counts: dict[str, int]) -> None:
+    for job_id in list(found.order_by("lease_until").values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic():
+            # Looked at again under its lock: meanwhile it may have ended, or have been given another lease.
+            held = found.filter(pk=job_id).select_for_update(skip_locked=True, no_key=True, of=("self",)).first()
+            if held is not None:
+                counts[act(held)] += 1
 
 
-def _backoff(losses: int) -> float:
-    """0 s after the first loss, then 2, 4, 8 … s with jitter, so that many jobs do not come back in step."""
-    if losses <= 1:
-        return 0.0
-    return min(BACKOFF_SECONDS * 2 ** (losses - 2), BACKOFF_MOST_SECONDS) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+def _cancel(job: Job) -> str:
+    job_end(job, Status.CANCELLED, actor="reaper")
+    return "cancelled"
+
+
+def _fail(job: Job) -> str:
+    error = {
+        "code": "jobs.deadline",
+        "detail": f"The run lasted longer than the {job.deadline_seconds} seconds it may.",
+    }
+    job_end(job, Status.FAILED, error=error, actor="reaper")
+    # Its worker would learn it at its next heartbeat; this way it stops now.
+    transaction.on_commit(partial(tell_cancel, job.id), robust=True)
+    return "failed"
+
+
+def _take_back(job: Job) -> str:
+    after = lose_worker(job, actor="reaper").status
+    return "requeued" if after == Status.QUEUED else str(after)

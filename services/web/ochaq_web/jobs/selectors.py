@@ -43,6 +43,16 @@ def job_filter(jobs: QuerySet[Job], *, status: str = "", kind: str = "") -> Quer
     return jobs.filter(kind=kind) if kind else jobs
 
 
+def jobs_of_kind(kind: str) -> QuerySet[Job]:
+    """Everybody's jobs of one kind, the newest first."""
+    return Job.objects.filter(kind=kind)
+
+
+def job_children(job_id: uuid.UUID) -> QuerySet[Job]:
+    """The jobs that a job has made, in their order."""
+    return Job.objects.filter(parent_id=job_id).order_by("id")
+
+
 def job_timeline(job: Job) -> QuerySet[JobEvent]:
     """What happened to a job, in order."""
     return JobEvent.objects.filter(job=job).order_by("seq")

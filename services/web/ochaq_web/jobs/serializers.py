@@ -1,8 +1,6 @@
-"""The shapes of the job doors: what the described API says, and what internal callers must send."""
+"""The shapes of the job doors, as the described API shows them."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from rest_framework import serializers
 
@@ -10,18 +8,9 @@ from ochaq_web.jobs.kinds import KINDS
 from ochaq_web.jobs.models import Status
 
 
-class StrictInteger(serializers.IntegerField):
-    """A JSON integer, and neither `true` nor `"1"`."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool) or not isinstance(data, int):
-            self.fail("invalid")
-        return int(super().to_internal_value(data))
-
-
 class ProgressShape(serializers.Serializer):
-    done = StrictInteger(min_value=0, max_value=2**53)
-    total = StrictInteger(min_value=0, max_value=2**53)
+    done = serializers.IntegerField(min_value=0, max_value=2**53)
+    total = serializers.IntegerField(min_value=0, max_value=2**53)
 
 
 class JobShape(serializers.Serializer):
@@ -36,6 +25,8 @@ class JobShape(serializers.Serializer):
     error = serializers.DictField(allow_null=True)
     owner = serializers.CharField()
     attempt = serializers.IntegerField()
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment] # DRF keeps its own under that name
+    pending_children = serializers.IntegerField()
     cancel_requested = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -53,18 +44,7 @@ class JobStartShape(serializers.Serializer):
     params = serializers.DictField(required=False)
 
 
-class ClaimInput(serializers.Serializer):
-    worker = serializers.CharField(max_length=128)
+class ReasonShape(serializers.Serializer):
+    """Why somebody interferes; it stands in the job's timeline."""
 
-
-class HeartbeatInput(serializers.Serializer):
-    fence = StrictInteger(min_value=1, max_value=2**53)
-    progress = ProgressShape(required=False, allow_null=True, default=None)
-    checkpoint = serializers.DictField(required=False, allow_null=True, default=None)
-
-
-class FinishInput(serializers.Serializer):
-    fence = StrictInteger(min_value=1, max_value=2**53)
-    status = serializers.ChoiceField(choices=("succeeded", "failed", "cancelled"))
-    result = serializers.DictField(required=False, allow_null=True, default=None)
-    error = serializers.DictField(required=False, allow_null=True, default=None)
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=300)

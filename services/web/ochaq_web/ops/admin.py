@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from ochaq_web.ops.models import IndexState
+from ochaq_web.ops.models import IndexState, OpsAction
 
 admin.site.site_header = "Ochaq"
 admin.site.site_title = "Ochaq"
@@ -15,11 +15,8 @@ admin.site.index_title = "Administration"
 admin.site.site_url = "/"
 
 
-@admin.register(IndexState)
-class IndexStateAdmin(admin.ModelAdmin):
-    """To look at only: events write these rows."""
-
-    list_display = ("index", "documents", "seconds", "rebuilt_at")
+class LookOnly(admin.ModelAdmin):
+    """Rows that rules and events write."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -29,3 +26,17 @@ class IndexStateAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(IndexState)
+class IndexStateAdmin(LookOnly):
+    list_display = ("index", "documents", "seconds", "rebuilt_at")
+
+
+@admin.register(OpsAction)
+class OpsActionAdmin(LookOnly):
+    list_display = ("at", "actor", "via", "action", "status", "outcome", "reason")
+    list_filter = ("action", "status", "via")
+    search_fields = ("actor__icontains", "reason__icontains", "trace__exact")
+    date_hierarchy = "at"
+    show_full_result_count = False

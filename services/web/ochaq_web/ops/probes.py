@@ -9,15 +9,17 @@ import json
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, TypeVar
 
 import httpx
 import redis
 import structlog
-from amqp.exceptions import AMQPError, NotFound
+from amqp.exceptions import AMQPError
 from django.db import connection
 from ochaq_shared.bus import topology
 from ochaq_shared.bus.connection import BrokerUnavailable, close, connect
+from prometheus_client.parser import text_string_to_metric_families
 
 from ochaq_web.config.environment import environment
 
@@ -38,16 +40,23 @@ def together(*looks: Callable[[], Any]) -> list[Any]:
 
 def processes() -> list[dict[str, Any]]:
     """Each process of the supervisor's list and whether it is ready; empty where there is no such list."""
+    rows = _listed()
+    if not rows:
+        return []
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(_process, rows))
+
+
+def _listed() -> list[dict[str, Any]]:
     path = environment().status_file
     if path is None or not path.exists():
         return []
     try:
-        rows = json.loads(path.read_text())
+        rows: list[dict[str, Any]] = json.loads(path.read_text())
     except ValueError:
         log.warning("ops.status_file_unreadable", path=str(path))
         return []
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        return list(pool.map(_process, rows))
+    return rows
 
 
 def _process(row: dict[str, Any]) -> dict[str, Any]:
@@ -72,10 +81,16 @@ def _accepts(host: str, port: int) -> tuple[bool, str]:
 
 def _answers(url: str) -> tuple[bool, str]:
     try:
-        response = httpx.get(url, timeout=TIMEOUT, trust_env=False)
+        response = _client().get(url)
     except httpx.HTTPError as error:
         return False, type(error).__name__
     return response.status_code == 200, _failing(response)
+
+
+@cache
+def _client() -> httpx.Client:
+    """One for all looks: making one reads every certificate of the machine, which takes longer than all answers."""
+    return httpx.Client(timeout=TIMEOUT, trust_env=False, headers={"Connection": "close"})
 
 
 def _failing(response: httpx.Response) -> str:
@@ -90,27 +105,54 @@ def _failing(response: httpx.Response) -> str:
 def queues() -> list[dict[str, Any]] | dict[str, str]:
     """Ready messages and consumers of every queue, asked of the broker itself; `unacked` needs its management API."""
     try:
-        opened = connect(environment().amqp_url)
+        opened = connect(environment().amqp_url, connect_timeout=1, timeout=2)
     except BrokerUnavailable as error:
         return {"error": str(error)}
-    names = [*(queue.name for queue in topology.QUEUES), topology.DEAD_QUEUE, topology.UNROUTED_QUEUE]
     try:
-        return [_queue(opened, name) for name in names]
+        return [_queue(name, found) for name, found in topology.depths(opened).items()]
     except (OSError, AMQPError) as error:
         return {"error": type(error).__name__}
     finally:
         close(opened)
 
 
-def _queue(opened: Any, name: str) -> dict[str, Any]:
-    # The broker closes the channel on a passive declare of a missing queue, so each gets its own.
-    channel = opened.channel()
+def _queue(name: str, found: tuple[int, int] | None) -> dict[str, Any]:
+    row = {"name": name, "sort": _sort(name), "ready": None, "unacked": None, "consumers": None}
+    if found is None:
+        return {**row, "error": "not declared yet"}
+    return {**row, "ready": found[0], "consumers": found[1]}
+
+
+def _sort(name: str) -> str:
+    """What a queue is for: work, waiting between tries, or what nobody handled."""
+    if name in topology.RETRY_SECONDS:
+        return "retry"
+    if name in (topology.DEAD_QUEUE, topology.UNROUTED_QUEUE):
+        return "stray"
+    return "alone" if name.endswith(".alone") else "work"
+
+
+def outboxes() -> list[dict[str, Any]]:
+    """How far the relays of other services are behind, as they say themselves; ours is asked of our own database."""
+    relays = [row for row in _listed() if row["name"].endswith("-relay") and not row["name"].startswith("web-")]
+    return [_told_by_relay(row) for row in relays]
+
+
+def _told_by_relay(row: dict[str, Any]) -> dict[str, Any]:
+    service = row["name"].removesuffix("-relay")
     try:
-        ready, consumers = topology.depth(channel, name)
-    except NotFound:
-        return {"name": name, "error": "not declared yet", "ready": None, "unacked": None, "consumers": None}
-    channel.close()
-    return {"name": name, "ready": ready, "unacked": None, "consumers": consumers}
+        url = f"http://{row.get('host', '127.0.0.1')}:{row['port']}/metrics"
+        text = _client().get(url).raise_for_status().text
+    except httpx.HTTPError as error:
+        return {"service": service, "pending": None, "oldest_seconds": None, "error": type(error).__name__}
+    told = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        if family.name.startswith("ochaq_outbox_")
+        for sample in family.samples
+    }
+    pending, oldest = told.get("ochaq_outbox_pending"), told.get("ochaq_outbox_oldest_seconds")
+    return {"service": service, "pending": None if pending is None else int(pending), "oldest_seconds": oldest}
 
 
 def caches() -> dict[str, Any]:
@@ -128,4 +170,4 @@ def outbox() -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(_LAG)
         pending, oldest = cursor.fetchone()
-    return {"pending": pending, "oldest_seconds": round(oldest, 1)}
+    return {"service": "web", "pending": pending, "oldest_seconds": round(oldest, 1)}

@@ -18,13 +18,16 @@ ENDLESS = 2**63 - 1
 
 
 def student_stream(*, after_id: int = 0, until_id: int | None = None) -> Iterator[bytes]:
-    """NDJSON in blocks of a few thousand lines, in the order of ids, `after_id` excluded and `until_id` included."""
-    last = ENDLESS if until_id is None else until_id
-    while rows := _page(after_id, last):
+    """NDJSON in blocks of a few thousand lines, in the order of ids, `after_id` excluded and `until_id` included.
+
+    The last line is `{"end": rows}`: when the database goes away in the middle, the server ends the answer like a whole
+    one, and a reader that took it for one would believe that all later students are gone.
+    """
+    last, sent, more = ENDLESS if until_id is None else until_id, 0, True
+    while more and (rows := _page(after_id, last)):
         yield b"".join(map(_line, rows))
-        if len(rows) < PAGE:
-            return
-        after_id = rows[-1][0]
+        sent, after_id, more = sent + len(rows), rows[-1][0], len(rows) == PAGE
+    yield orjson.dumps({"end": sent}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _page(after_id: int, until_id: int) -> list[tuple[Any, ...]]:

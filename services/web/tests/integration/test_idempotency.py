@@ -6,7 +6,7 @@ import uuid
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
-from django.urls import path
+from django.urls import get_resolver, path
 from ochaq_shared.problems import Problem
 from ochaq_web.config.urls import *  # noqa: F403
 from ochaq_web.core.idempotency import idempotent
@@ -87,6 +87,23 @@ def test_a_failure_is_not_kept_and_leaves_nothing_behind(api, name, status):
     assert send(client, key, name).status_code == status
     assert not Group.objects.filter(name=name).exists()
     assert send(client, key, "bakers").status_code == 201
+
+
+def collections(patterns, prefix=""):
+    """The views of the addresses under /api/v1/ that name no single thing."""
+    for entry in patterns:
+        route = prefix + str(entry.pattern)
+        if hasattr(entry, "url_patterns"):
+            yield from collections(entry.url_patterns, route)
+        elif route.startswith("api/v1/") and "<" not in route:
+            yield route, entry.callback.cls
+
+
+def test_every_address_that_creates_honours_the_key():
+    keyed = idempotent(lambda: None).__code__
+    creating = {route: view for route, view in collections(get_resolver().url_patterns) if hasattr(view, "post")}
+    assert {"api/v1/recipes/", "api/v1/students/", "api/v1/jobs/"} <= set(creating)
+    assert [route for route, view in creating.items() if view.post.__code__ is not keyed] == []
 
 
 def test_without_a_key_every_request_counts(api):

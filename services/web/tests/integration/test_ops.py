@@ -11,6 +11,7 @@ from ochaq_shared.events import CloudEvent
 from ochaq_shared.events.search import IndexRebuilt
 from ochaq_web.config.environment import environment
 from ochaq_web.ops import probes
+from ochaq_web.ops.alarms import alarms
 from ochaq_web.ops.events import on_index_rebuilt
 from ochaq_web.ops.models import IndexState
 
@@ -93,6 +94,58 @@ def test_queues_are_counted_by_the_broker(servers, with_settings):
     found = {row["name"]: row for row in probes.queues()}
     assert (found["q.web.events"]["ready"], found["q.web.events"]["consumers"]) == (0, 0)
     assert "ochaq.dead" in found
+
+
+class Metrics(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b"""# TYPE ochaq_outbox_pending gauge
+ochaq_outbox_pending{service="files"} 12.0
+# TYPE ochaq_outbox_oldest_seconds gauge
+ochaq_outbox_oldest_seconds{service="files"} 41.5
+"""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        """Quiet."""
+
+
+def test_other_services_outboxes_are_read_from_their_relays(tmp_path, with_settings):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Metrics)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    rows = [
+        {"name": "files-relay", "host": "127.0.0.1", "port": server.server_port, "kind": "service"},
+        {"name": "web-relay", "host": "127.0.0.1", "port": 9, "kind": "service"},
+        {"name": "shop-relay", "host": "127.0.0.1", "port": 9, "kind": "service"},
+    ]
+    (tmp_path / "processes.json").write_text(json.dumps(rows))
+    with_settings(status_file=tmp_path / "processes.json")
+    files, shop = probes.outboxes()
+    server.shutdown()
+    server.server_close()
+    assert (files["service"], files["pending"], files["oldest_seconds"]) == ("files", 12, 41.5)
+    assert (shop["pending"], shop["error"]) == (None, "ConnectError")
+    (stuck,) = alarms(processes=[], queues=[], outboxes=[files, shop], seen=SEEN)
+    assert stuck.level == "error"
+    assert "files" in stuck.text
+
+
+SEEN = {"publishing": "ok", "seconds_ago": 1.0, "dead": 0, "oldest_dead_seconds": None}
+
+
+@pytest.mark.parametrize(("oldest", "level"), [(0.2, None), (6, "warning"), (31, "error")])
+def test_an_outbox_is_an_alarm_by_the_age_of_its_oldest_message(oldest, level):
+    box = {"service": "web", "pending": 1, "oldest_seconds": oldest}
+    found = alarms(processes=[], queues=[], outboxes=[box], seen=SEEN)
+    assert [alarm.level for alarm in found] == ([level] if level else [])
+
+
+def test_a_relay_that_is_refused_by_the_broker_is_an_alarm_of_its_own():
+    row = {"name": "files-relay", "ready": False, "detail": "rabbitmq: PublishingBlocked"}
+    (alarm,) = alarms(processes=[row], queues=[], outboxes=[], seen=SEEN)
+    assert "takes no messages" in alarm.text
 
 
 def test_a_broker_that_is_away_is_told(browser):

@@ -3,9 +3,12 @@
 import io
 import subprocess
 import sys
+import threading
 
+import psycopg
 import pytest
 from ochaq_shared.health import Health
+from ochaq_shared.postgres import Outage
 from ochaq_web.core import serving
 from ochaq_web.core.serving import Serving, health_of
 
@@ -64,6 +67,101 @@ def test_a_body_without_an_end_is_refused(monkeypatch):
     assert b"too_large" in body
 
 
+class Stream(list):
+    """An answer that is still being sent, as Django's StreamingHttpResponse is."""
+
+    streaming = True
+    closed = False
+
+    def close(self):
+        self.closed = True
+
+
+def asking(application, path="/x"):
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(application({"PATH_INFO": path}, lambda *_: None)))
+    thread.start()
+    return thread, answers
+
+
+def test_a_request_waits_while_as_many_as_may_are_at_work():
+    inside, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(environ, start_response):
+        inside.release()
+        go_on.wait(10)
+        return [b""]
+
+    application = Serving(slow, Health("web", "serve"), at_once=2)
+    threads = [asking(application)[0] for _ in range(3)]
+    assert inside.acquire(timeout=5)
+    assert inside.acquire(timeout=5)
+    assert not inside.acquire(timeout=0.3)
+    assert call(application, "/livez")[0] == "200 OK"
+    go_on.set()
+    assert inside.acquire(timeout=5)
+    for thread in threads:
+        thread.join(5)
+
+
+def test_a_stream_is_at_work_until_it_is_closed_and_a_failure_is_not():
+    stream = Stream([b"a", b"b"])
+    application = Serving(lambda *_: stream, Health("web", "serve"), at_once=1)
+    answer = application({"PATH_INFO": "/x"}, lambda *_: None)
+    assert list(answer) == [b"a", b"b"]
+    thread, answers = asking(application)
+    thread.join(0.3)
+    assert not answers
+    answer.close()
+    answer.close()
+    thread.join(5)
+    assert answers
+    assert stream.closed
+    answers[0].close()
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    application.application = broken
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            application({"PATH_INFO": "/x"}, lambda *_: None)
+
+
+def test_nobody_waits_behind_those_who_wait_for_a_dead_database(monkeypatch):
+    away = Outage(rest=60)
+    monkeypatch.setattr(serving, "outage", away)
+    monkeypatch.setattr(serving, "TURN_SECONDS", 0.05)
+    go_on, dead = threading.Event(), threading.Event()
+
+    def check():
+        if dead.is_set():
+            raise ConnectionError
+
+    def answer(environ, start_response):
+        if environ["PATH_INFO"] == "/slow":
+            go_on.wait(10)
+        return [b""]
+
+    health = Health("web", "serve")
+    health.check("database", check)
+    application = Serving(answer, health, at_once=1)
+    first, _ = asking(application, "/slow")
+    dead.set()
+    second, answers = asking(application)
+    second.join(5)
+    assert answers
+    with pytest.raises(psycopg.OperationalError, match="away"):
+        away.enter()
+    # The next one is not kept waiting even to find that out.
+    monkeypatch.setattr(serving, "TURN_SECONDS", 60)
+    third, answers = asking(application)
+    third.join(5)
+    assert answers
+    go_on.set()
+    first.join(5)
+
+
 @pytest.mark.parametrize("arguments", [[], ["cook"]])
 def test_an_unknown_command_says_what_there_is(arguments):
     done = subprocess.run(
@@ -73,12 +171,12 @@ def test_an_unknown_command_says_what_there_is(arguments):
     assert "serve|relay|consume|migrate|seed|manage" in done.stderr
 
 
-def test_seeding_is_refused_outside_demo_mode():
+def test_seeding_is_refused_without_a_demo_password():
     done = subprocess.run(
         [sys.executable, "-m", "ochaq_web", "seed"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
-    assert "demo mode" in done.stderr
+    assert "OCHAQ_DEMO_PASSWORD" in done.stderr
 
 
 def test_the_relay_never_imports_django():

@@ -13,7 +13,13 @@ def test_the_demo_password_is_required_in_demo_mode(monkeypatch, capsys):
     assert "OCHAQ_DEMO_PASSWORD" in capsys.readouterr().err
 
 
-def test_the_demo_password_is_refused_outside_demo_mode(monkeypatch, capsys):
+def test_a_test_may_have_a_demo_password(monkeypatch):
+    monkeypatch.setenv("OCHAQ_MODE", "test")
+    monkeypatch.setenv("OCHAQ_DEMO_PASSWORD", "school")
+    assert load(WebSettings).demo_password.get_secret_value() == "school"
+
+
+def test_the_demo_password_is_refused_in_production(monkeypatch, capsys):
     monkeypatch.setenv("OCHAQ_MODE", "production")
     monkeypatch.setenv("OCHAQ_DEMO_PASSWORD", "school")
     with pytest.raises(SystemExit):

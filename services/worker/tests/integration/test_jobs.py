@@ -13,41 +13,20 @@ import httpx
 import pytest
 from ochaq_shared.commands import celery_command
 
-OVER = ("succeeded", "failed", "cancelled")
 
-
-def start(manager, kind, **params):
-    answer = manager.post("/api/v1/jobs/", json={"kind": kind, "params": params})
-    assert answer.status_code == 202, answer.text
-    return answer.json()["id"]
-
-
-def job(manager, job_id):
-    return manager.get(f"/api/v1/jobs/{job_id}/").json()
-
-
-def wait(manager, job_id, holds=lambda found: found["status"] in OVER, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds(found := job(manager, job_id)):
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"job not there within {seconds} s: {found}")
-
-
-def test_each_line_of_the_log_is_one_json_object(house, manager, workers):
+def test_each_line_of_the_log_is_one_json_object(house, jobs, workers):
     workers()
-    wait(manager, start(manager, "students.purge"))
+    jobs.wait(jobs.start("students.purge"))
     lines = [line for log in house.logs.glob("ochaq_worker-work-*.log") for line in log.read_text().splitlines()]
     assert lines
     # What Celery says on its way out goes around every logger.
     assert [line for line in lines if line and not line.startswith(("{", "worker: "))] == []
 
 
-def test_the_request_id_of_the_click_is_in_the_events_of_every_chunk(house, manager, workers):
+def test_the_request_id_of_the_click_is_in_the_events_of_every_chunk(house, manager, jobs, workers):
     workers()
     answer = manager.post("/api/v1/jobs/", json={"kind": "students.generate", "params": {"count": 20}})
-    wait(manager, answer.json()["id"])
+    jobs.wait(answer.json()["id"])
     told = house.rows(
         "SELECT DISTINCT body->>'requestid' FROM outbox WHERE type = 'ochaq.students.batch.created.v1'"
         " AND body->'data'->>'job_id' = %s",
@@ -64,79 +43,79 @@ def demo(house):
     return house.rows("SELECT count(*), count(DISTINCT lower(email)), min(age), max(age) FROM student WHERE demo")[0]
 
 
-def test_generate_makes_exactly_what_was_asked_and_replace_leaves_the_real_ones(house, manager, workers):
+def test_generate_makes_exactly_what_was_asked_and_replace_leaves_the_real_ones(house, manager, jobs, workers):
     real = {"first_name": "Real", "last_name": "One", "email": f"{uuid.uuid4().hex}@example.com", "age": 30}
     kept = manager.post("/api/v1/students/", json=real).json()["id"]
     workers()
-    first = wait(manager, start(manager, "students.generate", count=3_001, replace=True))
+    first = jobs.wait(jobs.start("students.generate", count=3_001, replace=True))
     assert (first["status"], first["result"]["created"]) == ("succeeded", 3_001)
     assert first["progress"] == {"done": 3_001, "total": 3_001}
-    again = wait(manager, start(manager, "students.generate", count=777, replace=True))
+    again = jobs.wait(jobs.start("students.generate", count=777, replace=True))
     assert again["result"]["removed"] == 3_001
     assert set(again["result"]) == {"created", "removed", "seconds", "rows_per_second"}
-    added = wait(manager, start(manager, "students.generate", count=223, replace=False))
+    added = jobs.wait(jobs.start("students.generate", count=223, replace=False))
     assert added["result"]["removed"] == 0
     count, addresses, youngest, oldest = demo(house)
     assert count == addresses == 1_000 and youngest >= 15 and oldest <= 70
-    purged = wait(manager, start(manager, "students.purge"))
+    purged = jobs.wait(jobs.start("students.purge"))
     assert purged["result"]["removed"] == 1_000 and demo(house)[0] == 0
     assert manager.get(f"/api/v1/students/{kept}/").status_code == 200
 
 
-def test_a_worker_killed_in_mid_job_is_taken_over_from_its_last_chunk(house, manager, workers):
+def test_a_worker_killed_in_mid_job_is_taken_over_from_its_last_chunk(house, jobs, workers):
     victim = workers()
-    job_id = start(manager, "students.generate", count=200_000, replace=True)
-    wait(manager, job_id, lambda found: found["progress"]["done"] >= 30_000)
+    job_id = jobs.start("students.generate", count=200_000, replace=True)
+    jobs.wait(job_id, lambda found: found["progress"]["done"] >= 30_000)
     house.stop(victim, signal.SIGKILL)
     killed = time.monotonic()
     workers()
-    wait(manager, job_id, lambda found: found["attempt"] == 2, 20)
+    jobs.wait(job_id, lambda found: found["attempt"] == 2, 20)
     assert time.monotonic() - killed < 14  # a lease of 9 s, a reaper every 2 s, and the worker's own start
-    done = wait(manager, job_id)
+    done = jobs.wait(job_id)
     assert done["status"] == "succeeded" and done["result"]["created"] == 200_000
     assert demo(house)[:2] == (200_000, 200_000)
     (starts,) = house.rows("SELECT count(*) FROM student_chunk WHERE job_id = %s", job_id)[0]
     assert starts == 40
 
 
-def test_a_worker_frozen_past_its_lease_finds_its_fence_refused(house, manager, workers):
+def test_a_worker_frozen_past_its_lease_finds_its_fence_refused(house, jobs, workers):
     frozen = workers()
-    job_id = start(manager, "students.generate", count=200_000, replace=True)
-    wait(manager, job_id, lambda found: found["progress"]["done"] >= 20_000)
+    job_id = jobs.start("students.generate", count=200_000, replace=True)
+    jobs.wait(job_id, lambda found: found["progress"]["done"] >= 20_000)
     os.killpg(frozen.pid, signal.SIGSTOP)
     workers()
-    wait(manager, job_id, lambda found: found["attempt"] == 2, 25)
+    jobs.wait(job_id, lambda found: found["attempt"] == 2, 25)
     os.killpg(frozen.pid, signal.SIGCONT)
-    done = wait(manager, job_id)
+    done = jobs.wait(job_id)
     assert done["status"] == "succeeded" and demo(house)[:2] == (200_000, 200_000)
     assert [row[0] for row in house.rows("SELECT kind FROM job_event WHERE job_id = %s ORDER BY seq", job_id)] == [
         *("queued", "claimed", "lease_lost", "claimed", "succeeded"),
     ]
 
 
-def test_a_running_job_is_cancelled_between_two_chunks_and_retry_goes_on(house, manager, workers):
+def test_a_running_job_is_cancelled_between_two_chunks_and_retry_goes_on(house, manager, jobs, workers):
     workers()
-    job_id = start(manager, "students.generate", count=300_000, replace=True)
-    wait(manager, job_id, lambda found: found["progress"]["done"] >= 10_000)
+    job_id = jobs.start("students.generate", count=300_000, replace=True)
+    jobs.wait(job_id, lambda found: found["progress"]["done"] >= 10_000)
     asked = time.monotonic()
     assert manager.post(f"/api/v1/jobs/{job_id}/cancel/").status_code == 202
-    stopped = wait(manager, job_id)
+    stopped = jobs.wait(job_id)
     assert stopped["status"] == "cancelled" and time.monotonic() - asked < 6
     assert demo(house)[0] < 300_000
     assert manager.post(f"/api/v1/jobs/{job_id}/retry/").status_code == 202
-    assert wait(manager, job_id)["status"] == "succeeded"
+    assert jobs.wait(job_id)["status"] == "succeeded"
     assert demo(house)[:2] == (300_000, 300_000)
 
 
-def test_cancel_works_without_any_worker(manager):
-    job_id = start(manager, "students.generate", count=10)
+def test_cancel_works_without_any_worker(manager, jobs):
+    job_id = jobs.start("students.generate", count=10)
     assert manager.post(f"/api/v1/jobs/{job_id}/cancel/").json()["status"] == "cancelled"
 
 
-def test_a_duplicate_command_changes_nothing(house, manager, workers):
+def test_a_duplicate_command_changes_nothing(house, jobs, workers):
     workers()
-    job_id = start(manager, "students.generate", count=100, replace=True)
-    wait(manager, job_id)
+    job_id = jobs.start("students.generate", count=100, replace=True)
+    jobs.wait(job_id)
     duplicate = celery_command("ochaq.jobs.run", job_id, "jobs.long")
     house.rows(
         "INSERT INTO outbox"
@@ -144,44 +123,44 @@ def test_a_duplicate_command_changes_nothing(house, manager, workers):
         " VALUES (%s, 'x', '/commands', %s, 0, 0, 0, 'ochaq.commands', 'jobs.long', %s, %s) RETURNING id",
         *(duplicate.id, job_id, json.dumps(duplicate.headers), json.dumps(duplicate.body)),
     )
-    last = wait(manager, start(manager, "students.generate", count=50, replace=False))
+    last = jobs.wait(jobs.start("students.generate", count=50, replace=False))
     assert last["status"] == "succeeded" and demo(house)[0] == 150
-    assert job(manager, job_id)["attempt"] == 1
+    assert jobs.of(job_id)["attempt"] == 1
 
 
-def test_two_jobs_that_replace_each_other_run_one_after_the_other(house, manager, workers):
+def test_two_jobs_that_replace_each_other_run_one_after_the_other(house, jobs, workers):
     workers()
     workers()
-    ids = [start(manager, "students.generate", count=20_000 + number, replace=True) for number in range(4)]
-    results = [wait(manager, job_id) for job_id in ids]
+    ids = [jobs.start("students.generate", count=20_000 + number, replace=True) for number in range(4)]
+    results = [jobs.wait(job_id) for job_id in ids]
     assert [found["status"] for found in results] == ["succeeded"] * 4
     assert demo(house)[0] == 20_003
 
 
-def test_the_worker_outlives_a_restart_of_web(house, manager, workers):
+def test_the_worker_outlives_a_restart_of_web(house, jobs, workers):
     workers()
-    job_id = start(manager, "students.generate", count=100_000, replace=True)
-    wait(manager, job_id, lambda found: found["progress"]["done"] >= 10_000)
+    job_id = jobs.start("students.generate", count=100_000, replace=True)
+    jobs.wait(job_id, lambda found: found["progress"]["done"] >= 10_000)
     serve = house.processes[0]
     port = int(house.web_url.rpartition(":")[2])
     house.stop(serve)
     house.processes[0] = house.start("ochaq_web", "serve", port=port)
     for _ in range(100):
         try:
-            done = wait(manager, job_id, seconds=60)
+            done = jobs.wait(job_id, seconds=60)
             break
         except httpx.HTTPError:
             time.sleep(0.1)
     assert done["status"] == "succeeded" and demo(house)[:2] == (100_000, 100_000)
 
 
-def test_a_million_students_need_no_more_memory_than_a_few(house, manager, workers):
+def test_a_million_students_need_no_more_memory_than_a_few(house, jobs, workers):
     worker = workers()
-    wait(manager, start(manager, "students.generate", count=50_000, replace=True))
+    jobs.wait(jobs.start("students.generate", count=50_000, replace=True))
     before = _resident(worker.pid)
-    wait(manager, start(manager, "students.generate", count=400_000, replace=True), seconds=100)
+    jobs.wait(jobs.start("students.generate", count=400_000, replace=True), seconds=100)
     assert _resident(worker.pid) - before < 40_000
-    wait(manager, start(manager, "students.purge"))
+    jobs.wait(jobs.start("students.purge"))
 
 
 @pytest.mark.parametrize("kind", ["students.nothing"])

@@ -8,6 +8,7 @@ INSTALLED_APPS = [
     "ochaq_web.jobs",
     "ochaq_web.library",
     "ochaq_web.ops",
+    "ochaq_web.lab",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -23,6 +24,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ochaq_web.core.middleware.RequestContext",
+    "ochaq_web.core.internal.InternalDoors",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

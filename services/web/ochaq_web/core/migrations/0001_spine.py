@@ -3,7 +3,7 @@
 from django.db import migrations
 from ochaq_shared.outbox import SCHEMA_SQL
 
-REVERSE = "DROP TABLE outbox; DROP TABLE inbox; DROP TABLE idempotency;"
+REVERSE = "DROP TABLE outbox; DROP TABLE inbox; DROP TABLE projection_version; DROP TABLE idempotency;"
 
 
 class Migration(migrations.Migration):

@@ -39,6 +39,10 @@ KIND_LABELS = {
     "students.generate": _("Make demo students"),
     "students.purge": _("Remove demo students"),
     "search.rebuild": _("Rebuild the search index"),
+    "lab.race": _("Race the naive way against ours"),
+    "lab.naive": _("Lap: row by row"),
+    "lab.ours": _("Lap: in bulk"),
+    "maintenance.sweep": _("Forget what is too old"),
 }
 FILE_KIND_LABELS = {
     "image": _("picture"),
@@ -194,6 +198,12 @@ def seconds(value: Any) -> str:
         return gettext("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": rest}
     hours, minutes = divmod(minutes, 60)
     return gettext("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """A value as people read JSON: indented, every letter as itself."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 @register.filter

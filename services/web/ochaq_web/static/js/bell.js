@@ -34,7 +34,7 @@ export function noteOf(name, data) {
   if (name === "jobs.job.changed" && !ACTIVE.has(data.status)) {
     const kind = { succeeded: "success", failed: "error" }[data.status] || "warning";
     const title = { succeeded: t("Done: {job}", { job: jobTitle(data) }), failed: t("Failed: {job}", { job: jobTitle(data) }) }[data.status] || t("Cancelled: {job}", { job: jobTitle(data) });
-    return { kind, title, text: outcome(data), url: "/result/", link: t("Look at it") };
+    return { kind, title, text: outcome(data), url: `/result/${data.id}/`, link: t("Look at it") };
   }
   const folder = data.folder ? `?folder=${encodeURIComponent(data.folder)}` : "";
   if (name === "files.file.failed") return { kind: "error", title: t("{name} could not be read", { name: data.name }), text: data.failure?.detail || "", url: `/files/${folder}`, link: t("To the folder") };

@@ -9,6 +9,10 @@ export function jobTitle({ kind, params }) {
   if (kind === "students.generate") return t("Make demo students");
   if (kind === "students.purge") return t("Remove demo students");
   if (kind === "search.rebuild") return t("Rebuild the search index");
+  if (kind === "lab.race") return t("Race the naive way against ours");
+  if (kind === "lab.naive") return t("Lap: row by row");
+  if (kind === "lab.ours") return t("Lap: in bulk");
+  if (kind === "maintenance.sweep") return t("Forget what is too old");
   return kind;
 }
 
@@ -47,23 +51,49 @@ export function rateOf(job) {
   return meters.get(job.id).tick(job.progress?.done || 0);
 }
 
-/** Writes a tick into every card of this job on the page; false when one of them changed its status. */
-export function showProgress(job) {
-  const cards = $$(`[data-job="${CSS.escape(job.id)}"]`);
-  const rate = rateOf(job);
-  for (const card of cards) {
-    if (card.dataset.jobStatus && card.dataset.jobStatus !== job.status) return false;
-    const bar = $("[data-progress]", card);
-    if (bar) fillBar(bar, job, rate);
-  }
-  return true;
+// The furthest that is known of each job: a page fetched just before a tick came must not take the bar back.
+const furthest = new Map();
+
+function furthestOf({ id, progress }) {
+  const known = furthest.get(id) || { done: 0, total: 0 };
+  const now = { done: Math.max(known.done, progress?.done || 0), total: Math.max(known.total, progress?.total || 0) };
+  furthest.set(id, now);
+  return now;
 }
 
-function fillBar(bar, job, rate) {
-  const { done = 0, total = 0 } = job.progress || {};
+/** Writes a tick into every card of this job on the page; false when one of them shows another status: fetch it then. */
+export function showProgress(job) {
+  const progress = furthestOf(job);
+  const rate = rateOf({ id: job.id, progress });
+  let same = true;
+  for (const card of $$(`[data-job="${CSS.escape(job.id)}"]`)) {
+    const status = card.dataset.jobStatus;
+    if (status && status !== job.status) {
+      // A tick that was overtaken by the end of its own attempt has nothing left to tell.
+      if (ACTIVE.has(status) || !ACTIVE.has(job.status) || (job.attempt ?? 0) > Number(card.dataset.jobAttempt ?? -1)) same = false;
+      continue;
+    }
+    const bar = $("[data-progress]", card);
+    if (bar) fillBar(bar, progress, rate);
+  }
+  return same;
+}
+
+document.addEventListener("region", ({ target }) => {
+  for (const card of [target, ...$$("[data-job]", target)]) {
+    const known = furthest.get(card.dataset?.job);
+    const bar = known && $("[data-progress]", card);
+    if (bar) fillBar(bar, known, 0);
+  }
+});
+
+/** Figures and bar only ever grow: whatever order the messages come in, nothing that was reached is taken back. */
+function fillBar(bar, progress, rate) {
+  const done = Math.max(progress.done, Number(bar.dataset.done || 0));
+  const total = Math.max(progress.total, Number(bar.dataset.total || 0));
   const shown = $("progress", bar);
-  const value = percent(job.progress);
-  if (value < shown.value) return;
+  const value = Math.max(shown.value, percent({ done, total }));
+  Object.assign(bar.dataset, { done, total });
   shown.value = value;
   $("[data-progress-done]", bar).textContent = figure(done);
   if (total) $("[data-progress-total]", bar).textContent = figure(total);
@@ -72,6 +102,9 @@ function fillBar(bar, job, rate) {
   $("[data-progress-rate]", bar).textContent = t("{rate} a second", { rate: figure(Math.round(rate)) });
   if (total > done) $("[data-progress-left]", bar).textContent = t("{time} left", { time: duration((total - done) / rate) });
 }
+
+/** Whether this page shows a job that is not over. */
+export const showsActive = () => $("[data-job-status=queued], [data-job-status=running]") !== null;
 
 /** One line about how a job ended. */
 export function outcome({ status, result, error }) {

@@ -51,10 +51,11 @@ export function watchState(watch) {
   watch(state);
 }
 
-/** Listens to a topic. `event(name, data, {time, id})` per event; `gap()` when history was lost: fetch afresh then. */
-export function listen(name, { event, gap = () => {} }) {
+/** Listens to a topic. `event(name, data, {time, id})` per event; `gap()` when history was lost: fetch afresh then;
+ *  `start()` when following begins at the present, so that what happened since the page was made is not replayed. */
+export function listen(name, { event, gap = () => {}, start = () => {} }) {
   const fresh = !topics.has(name);
-  topicOf(name).listeners.add({ event, gap });
+  topicOf(name).listeners.add({ event, gap, start });
   if (!user) return;
   if (!socket) connect();
   else if (fresh && socket.readyState === WebSocket.OPEN) subscribe(name);
@@ -120,13 +121,17 @@ function receive(message) {
 
 function subscribed({ topic: name, position, recovered }) {
   const topic = topicOf(name);
-  const gap = topic.position !== null && recovered === false;
-  if (topic.position === null || gap) {
+  const first = topic.position === null;
+  const gap = !first && recovered === false;
+  if (first || gap) {
     topic.position = position;
     topic.seen.clear();
     remember();
   }
-  if (gap) for (const listener of topic.listeners) listener.gap();
+  for (const listener of topic.listeners) {
+    if (gap) listener.gap();
+    else if (first) listener.start();
+  }
 }
 
 function deliver({ topic: name, id, name: what, time, data }) {

@@ -14,7 +14,7 @@ function line(name, data) {
     const progress = data.progress?.total ? `${percent(data.progress)}% · ${figure(data.progress.done)}` : "";
     return ["jobs", jobTitle(data), [statusLabel(data.status), outcome(data) || progress].filter(Boolean).join(" · ")];
   }
-  if (name.startsWith("files.file.")) return ["file", data.name, { uploaded: t("uploaded"), completed: t("ready"), failed: t("could not be read"), removed: t("removed") }[name.split(".")[2]] || name];
+  if (name.startsWith("files.file.")) return ["file", data.name, { uploaded: t("uploaded"), completed: t("ready"), failed: t("could not be read"), changed: t("moved or renamed"), removed: t("removed") }[name.split(".")[2]] || name];
   return ["info", name, ""];
 }
 

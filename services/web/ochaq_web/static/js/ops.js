@@ -1,21 +1,29 @@
-// The operator's page: look again by hand, and by itself when a job changes.
+// The operators' pages: look again by hand, and by itself when one of the reader's own jobs changes. Regions marked
+// [data-still] change only by hand: rows must not move while somebody chooses among them.
+import { t } from "./client.js";
 import { $ } from "./dom.js";
 import { listen } from "./live.js";
-import { calmly, refresh } from "./region.js";
+import { calmly, refresh, regions } from "./region.js";
 import { toast } from "./toast.js";
-import { t } from "./client.js";
 
 const button = $("[data-refresh]");
-button.addEventListener("click", async () => {
+button?.addEventListener("click", async () => {
   button.classList.add("waiting");
   try {
-    await refresh("ops");
+    await refresh(...regions());
   } catch {
     toast({ kind: "error", title: t("The server does not answer") });
   }
   button.classList.remove("waiting");
 });
 
-const again = calmly(() => refresh("ops"), 1500);
+const moving = () => regions().filter((name) => !$(`[data-live-region="${name}"]`).hasAttribute("data-still"));
+const again = calmly(() => refresh(...moving()), 1500);
 listen("user", { event: (name) => name === "jobs.job.changed" && again(), gap: again });
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && again());
+
+// One tick above a list ticks all of it.
+document.addEventListener("change", ({ target }) => {
+  if (!target.matches("[data-tick-all]")) return;
+  for (const box of target.closest("form").querySelectorAll("input[type=checkbox][name]")) box.checked = target.checked;
+});

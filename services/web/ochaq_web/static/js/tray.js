@@ -4,6 +4,7 @@ import { $, el, icon, ring, setRing } from "./dom.js";
 import { request } from "./http.js";
 import { ACTIVE, jobTitle, outcome, percent, statusLabel } from "./jobs.js";
 import { listen } from "./live.js";
+import { calmly } from "./region.js";
 
 const SHOWN = 6;
 const tray = $("[data-tray]");
@@ -14,7 +15,8 @@ function keep(job) {
   const before = jobs.get(job.id);
   // A late tick of a job that is over, or an older figure, tells nothing new.
   if (before && !ACTIVE.has(before.status) && ACTIVE.has(job.status) && (job.attempt ?? 0) <= (before.attempt ?? 0)) return;
-  jobs.set(job.id, { ...before, ...job });
+  const further = before?.progress && (before.progress.done ?? 0) > (job.progress?.done ?? 0) ? before.progress : job.progress;
+  jobs.set(job.id, { ...before, ...job, progress: further });
 }
 
 function row(job) {
@@ -24,7 +26,7 @@ function row(job) {
     "li",
     { class: `tray-job status-${job.status}` },
     active ? ring(percent(job.progress)) : icon(job.status === "succeeded" ? "check" : "alert"),
-    el("div", {}, el("p", {}, jobTitle(job)), el("p", { class: "fine" }, [statusLabel(job.status), line].filter(Boolean).join(" · "))),
+    el("div", {}, el("p", {}, el("a", { class: "plain", href: `/result/${job.id}/` }, jobTitle(job))), el("p", { class: "fine" }, [statusLabel(job.status), line].filter(Boolean).join(" · "))),
     active && el("button", { class: "tool", type: "button", "aria-label": t("Cancel: {job}", { job: jobTitle(job) }), onclick: () => cancel(job) }, icon("stop")),
   );
 }
@@ -56,14 +58,16 @@ async function load() {
 
 export function startTray() {
   if (!tray) return;
+  // It fetches after a pause, and again when that failed: a job must not run on in the tray when it has ended.
+  const look = calmly(load, 0);
   listen("user", {
     event: (name, data) => {
       if (!name.startsWith("jobs.job.")) return;
       keep(data);
       show();
     },
-    gap: () => load().catch(() => {}),
+    gap: look,
+    start: () => [...jobs.values()].some(({ status }) => ACTIVE.has(status)) && look(),
   });
-  // The tray is an extra: when its first look fails, the next event fills it.
-  load().catch(() => {});
+  look();
 }

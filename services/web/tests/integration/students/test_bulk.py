@@ -166,9 +166,10 @@ class TestStream:
         span = {"after_id": stored.first_id - 1, "until_id": stored.last_id - 1}
         answer = indexer.get("/internal/v1/students/stream", span)
         lines = [json.loads(line) for line in answer.getvalue().splitlines()]
+        assert lines.pop() == {"end": 19}
         assert [line["id"] for line in lines] == list(range(stored.first_id, stored.last_id))
         assert set(lines[0]) == {"id", "first_name", "last_name", "email", "age", "demo", "version"}
-        assert indexer.get("/internal/v1/students/stream").getvalue().count(b"\n") == 20
+        assert indexer.get("/internal/v1/students/stream").getvalue().count(b"\n") == 20 + 1
         assert indexer.get("/internal/v1/students/stream?after_id=x").status_code == 422
 
     def test_users_may_not_read_it(self, api):

@@ -1,0 +1,1 @@
+"""What the services tell each other, as a page for people and a document for machines."""

@@ -1,0 +1,1 @@
+"""What every fault of the matrix stands on: a platform of its own, a ledger of operations, an oracle that judges."""
