@@ -61,6 +61,7 @@ class Lag:
 
     def _held(self, connection: psycopg.Connection[Any]) -> float:
         """Seconds for which the oldest running transaction has been the same one, as seen from here."""
+        # Equal: nothing that began later has committed, so nothing is held back even if something runs.
         xmin, xmax = connection.execute(_HORIZON).fetchone() or ("", "")
         if xmin == xmax or xmin != self._horizon:
             self._horizon, self._since = xmin, time.monotonic()

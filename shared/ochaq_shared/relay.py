@@ -29,6 +29,7 @@ from ochaq_shared.outbox import WAKE_CHANNEL
 from ochaq_shared.outbox_lag import Lag
 from ochaq_shared.outbox_partitions import maintain
 from ochaq_shared.outbox_rows import COLUMNS, message
+from ochaq_shared.postgres import BoundedConnection, patience
 from ochaq_shared.relay_shards import Shards
 from ochaq_shared.telemetry import EVENTS_PUBLISHED, stories
 
@@ -38,6 +39,7 @@ BATCH = 200
 # Nobody has to wake a relay: it looks by itself, often after there was something, seldom when there was nothing.
 POLL_SECONDS = (0.05, 0.5)
 BACKOFF_SECONDS = 2.5
+PATIENCE_SECONDS = 30.0
 MAINTAIN_SECONDS = 3600.0
 MEASURE_SECONDS = 5.0
 
@@ -99,7 +101,9 @@ class Relay:
         while not self.stopping.is_set():
             self.health.beat()
             try:
-                self._session()
+                # A frozen server keeps its sockets: only the client's own clock ends a wait for it.
+                with patience(PATIENCE_SECONDS):
+                    self._session()
                 failures = 0
             except (psycopg.Error, BrokerUnavailable) as error:
                 failures = failures + 1 if self._publisher.blocked or not self._worked else 1
@@ -125,7 +129,7 @@ class Relay:
 
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            connection = psycopg.connect(
+            connection = BoundedConnection.connect(
                 self.database_url,
                 autocommit=True,
                 connect_timeout=5,

@@ -24,6 +24,8 @@ from mischief import Mischief  # noqa: E402
 from rig.ground import Ground, ground  # noqa: E402
 from rig.ledger import Ledger  # noqa: E402
 from rig.oracle import Before  # noqa: E402
+from rig.processes import wait_for  # noqa: E402
+from rig.settling import pending  # noqa: E402
 from rig.verdict import Verdict  # noqa: E402
 from rig.watching import Watcher  # noqa: E402
 from summary import Summary  # noqa: E402
@@ -64,7 +66,7 @@ def chaos(field: Ground, seed: int, seconds: float, rate: float) -> Summary:
             heavy.stop()
             ledger.finish(SETTLE_SECONDS)
             heavy.join(SETTLE_SECONDS)
-            field.settle(SETTLE_SECONDS)
+            _wait_quiet(field)
         except AssertionError as failure:
             verdict.wrong.append(str(failure))
         settling = time.monotonic() - over
@@ -81,6 +83,12 @@ def chaos(field: Ground, seed: int, seconds: float, rate: float) -> Summary:
         reconnects=sum(watcher.reconnects for watcher in watchers),
         verdict=verdict,
     )
+
+
+def _wait_quiet(field: Ground) -> None:
+    """Until all are ready and nothing is on its way. Not `settle`: that mends what the oracle is to find."""
+    field.processes.wait_ready(SETTLE_SECONDS)
+    wait_for(lambda: not pending(field.databases), SETTLE_SECONDS, lambda: f"quiet: {pending(field.databases)}", 0.2)
 
 
 def _strike(mischief: Mischief, ledger: Ledger, seconds: float) -> None:

@@ -28,6 +28,8 @@ RATES = {
     "OCHAQ_RATE_HANDSHAKE": "off",
     "OCHAQ_MAX_CONNECTIONS": "1000",
 }
+# Each run looks from a place of its own: two that start at the same moment would both find the same port free.
+FIRST_PORT = 18_080 + os.getpid() % 1_500
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Platform:
 def started(settings: Mapping[str, str] | None = None) -> Iterator[Platform]:
     """Start a platform, and leave nothing of it behind. `settings` reach every process, as `make up` takes them."""
     home = fresh_directory("ochaq-platform-")
-    running = Platform(home / "local", ports.suggest(18080), settings or {})
+    running = Platform(home / "local", ports.suggest(FIRST_PORT), settings or {})
     try:
         running.up()
         yield running

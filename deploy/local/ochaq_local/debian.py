@@ -20,7 +20,7 @@ POLICY_MARK = "# made by Ochaq for the length of one installation"
 POLICY_TEXT = f"#!/bin/sh\n{POLICY_MARK}\nexit 101\n"
 
 SERVER_PACKAGES = ("postgresql", "redis-server", "rabbitmq-server", "nginx")
-TEST_PACKAGES = ("chromium", "unzip")
+TEST_PACKAGES = ("chromium", "unzip", "wrk")
 
 
 def is_installed(package: str) -> bool:
@@ -41,6 +41,7 @@ CHECKS: dict[str, Callable[[], bool]] = {
     "python3-venv": _has_venv,
     "chromium": lambda: shutil.which("chromium") is not None,
     "unzip": lambda: shutil.which("unzip") is not None,
+    "wrk": lambda: shutil.which("wrk") is not None,
 }
 
 

@@ -173,13 +173,16 @@ class _Transport(xmlrpc.client.Transport):
         self.path = str(path)
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _Connection(self.path)
+        connection = _Connection(self.path)
+        self._connection = host, connection  # what `close` closes
+        return connection
 
 
 def call(instance: Instance, method: str, *args: Any) -> Any:
     """One call of supervisord's interface; raises OSError where no supervisor answers."""
-    proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=_Transport(instance.socket), allow_none=True)
-    return getattr(proxy.supervisor, method)(*args)
+    transport = _Transport(instance.socket)
+    with xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport, allow_none=True) as proxy:
+        return getattr(proxy.supervisor, method)(*args)
 
 
 def answers(instance: Instance) -> bool:

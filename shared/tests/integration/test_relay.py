@@ -274,6 +274,8 @@ def test_an_old_transaction_is_told_and_measured(rig: Rig, monkeypatch: pytest.M
     lag = outbox_lag.Lag("test")
     with psycopg.connect(rig.database, autocommit=True) as watching, rig.connect() as old:
         emit(old, 1, 1)
+        with rig.connect() as younger:  # what is held back by the old one
+            emit(younger, 2, 1)
 
         def held() -> float:
             lag.measure(watching)
