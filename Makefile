@@ -43,7 +43,7 @@ demo: ## tell the main story through the gateway (starts everything first where 
 
 # --- change it
 
-.PHONY: dev test test-fast lint types format bench bench-bus chaos requirements problems schemas messages
+.PHONY: dev test test-fast test-long lint types format bench bench-bus chaos requirements problems schemas messages
 dev: ## install everything that running, testing and checking need
 	@$(LOCAL) install dev
 
@@ -51,7 +51,10 @@ test: dev ## every test, on servers of its own; touches nothing that runs [ARGS=
 	@$(BIN)/pytest $(ARGS)
 
 test-fast: dev ## unit and contract tests, within a minute [ARGS=…]
-	@$(BIN)/pytest -m "not platform and not browser and not slow" $(FAST) $(ARGS)
+	@$(BIN)/pytest -m "not platform and not browser and not slow and not long" $(FAST) $(ARGS)
+
+test-long: dev ## what make test leaves out for its length: more kills, widths and rows [ARGS=…]
+	@$(BIN)/pytest -m long $(ARGS)
 
 lint: dev ## ruff, mypy and the import laws
 	@$(BIN)/ruff check .

@@ -20,6 +20,10 @@ UPLOADING = {"files-serve", "files-relay", "files-consume"}
 # Enough for the job to be still at work when its process dies.
 ROWS_TO_BE_CAUGHT_AT = 40_000
 
+# Those whose death no row of tests/faults causes; the others are told again by `make test-long`.
+HERE = {"redis", "gateway", "web-consume", "realtime-consume", "files-serve", "files-consume", "search-index"}
+KILLED = [name if name in HERE else pytest.param(name, marks=pytest.mark.long) for name in NAMES]
+
 
 def tell(campus: Campus, *, rows: int, before: dict[object, object] | None = None) -> Story:
     """The whole story; `before` maps a step to what happens when it begins."""
@@ -38,7 +42,7 @@ def test_the_story_holds(campus: Campus) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KILLED)
 def test_the_story_ends_the_same_when_a_process_is_killed_in_it(campus: Campus, platform: Platform, name: str) -> None:
     pid = int(platform.processes()[name]["pid"])
 

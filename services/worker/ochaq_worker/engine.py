@@ -7,11 +7,13 @@ a lost one is sent again by web's reaper. That is why no broker time limit, rede
 from __future__ import annotations
 
 import gc
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
+from billiard.util import get_logger as billiard_logger
 from celery import Celery, bootsteps, signals
 from kombu import Exchange, Queue
 from ochaq_shared.bus import topology
@@ -157,3 +159,7 @@ def _require_connected(consumer: Any) -> None:
 
 def _keep_our_logging(**_: Any) -> None:
     """Connecting to this signal tells Celery to leave logging as `telemetry.configure` made it."""
+    # The pool's own logger passes nothing on, so that Python would print its warnings past all of ours.
+    pool_log = billiard_logger()
+    pool_log.propagate = True
+    pool_log.setLevel(logging.WARNING)

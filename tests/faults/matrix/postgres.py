@@ -64,7 +64,8 @@ def frozen(scene: Scene) -> None:
 
 @fault("F22", "every connection that PostgreSQL has is taken", limit=5)
 def connections_exhausted(scene: Scene) -> None:
-    with scene.fault(noticed=lambda: scene.ground.ops_shows("not ready", "database")), _hog(scene.ground.databases):
+    # Not by /ops/: without a connection web cannot know who asks, and answers 503 to operators too.
+    with scene.fault(noticed=_unready(scene, "web-serve")), _hog(scene.ground.databases):
         for name in UNREADY:
             wait_for(_unready(scene, name), 15, f"{name} to say that it is not ready")
         time.sleep(scene.size.seconds(4, 10))

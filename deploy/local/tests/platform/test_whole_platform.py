@@ -154,7 +154,8 @@ def test_after_a_kill_of_the_supervisor_alone_up_starts_afresh(platform: Platfor
     os.kill(supervisor, signal.SIGKILL)
     guard.wait_gone([supervisor], 10)
     orphans = platform.processes()
-    assert {row["state"] for row in orphans.values()} == {"running"}
+    # One that wants to log at this moment ends, since nobody reads its pipe any more.
+    assert "running" in {row["state"] for row in orphans.values()}
     assert "without their supervisor" in platform.command("doctor", check=False).stdout
     platform.up()
     after = platform.processes()

@@ -7,6 +7,7 @@ from django.db import DataError, IntegrityError, OperationalError, connection
 from django.http import Http404, HttpResponse
 from django.test import Client
 from django.urls import path
+from ochaq_shared.postgres import outage
 from ochaq_shared.problems import FieldError, Problem
 from ochaq_web.config.urls import *  # noqa: F403 - the real addresses, plus those below
 from ochaq_web.core.authentication import InternalView
@@ -235,3 +236,4 @@ def test_a_dead_database_is_a_503_with_a_page(monkeypatch):
     finally:
         monkeypatch.undo()
         connection.close()
+        outage.answered()  # the whole process remembered that this port was dead
