@@ -31,8 +31,8 @@ REVOKED_KEY: Final = "rt:revoked"
 REVOKED_SECONDS: Final = 600
 STUDENTS: Final = "students"
 
-PERSONAL_LENGTH: Final = 200
-SHARED_LENGTH: Final = 500
+PERSONAL_LENGTH: Final = 1000
+SHARED_LENGTH: Final = 2000
 STREAM_TTL_MS: Final = 24 * 3600 * 1000
 # The counter outlives its events, so that a reader coming back late hears "not recovered" instead of reused ids.
 META_TTL_MS: Final = 7 * 24 * 3600 * 1000
