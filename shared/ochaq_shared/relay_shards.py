@@ -15,7 +15,7 @@ from ochaq_shared.outbox import SHARDS
 
 LOCK_CLASS = 717
 PRESENCE_CLASS = 718
-# How often relays are counted, and how often a relay asks that has less than its share.
+# How often relays are counted, and how often a relay asks that has no shard yet.
 SETTLED_SECONDS = 1.0
 LACKING_SECONDS = 0.2
 
@@ -43,8 +43,7 @@ class Shards:
             self._give(sorted(self._held)[share:])
             if len(self._held) < share:
                 self._take(share - len(self._held))
-            lacking = len(self._held) < SHARDS * share // SHARDS and not self._held
-            self._balance_at = time.monotonic() + (LACKING_SECONDS if lacking else SETTLED_SECONDS)
+            self._balance_at = time.monotonic() + (SETTLED_SECONDS if self._held else LACKING_SECONDS)
         return sorted(self._held)
 
     def release(self) -> None:
