@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import os
 import shutil
+import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,10 @@ from free_ports import free_port
 
 GATEWAY = Path(__file__).resolve().parents[1]
 SERVICES = ("web", "files", "search", "realtime")
+# Nothing here speaks TLS, and reading the machine's certificates anew for every client takes longer than most requests.
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+LOG_SECONDS = 5.0
+"""The log is flushed once a second."""
 
 Reply = tuple[int, dict[str, str], bytes]
 Route = Callable[["Seen"], Reply]
@@ -54,7 +61,8 @@ class Upstream:
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
-                upstream._answer(self)
+                with contextlib.suppress(ConnectionError):  # nginx may have given up waiting for the answer
+                    upstream._answer(self)
 
             do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
 
@@ -116,7 +124,7 @@ class Gateway:
         return self.directory / "objects"
 
     def client(self, **options: Any) -> httpx.Client:
-        made = httpx.Client(base_url=self.url, timeout=10, **options)
+        made = httpx.Client(base_url=self.url, timeout=10, verify=NO_CERTIFICATES, **options)
         self.clients.append(made)
         return made
 
@@ -124,7 +132,7 @@ class Gateway:
         return self.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        with httpx.Client(base_url=self.url, timeout=10) as client:
+        with httpx.Client(base_url=self.url, timeout=10, verify=NO_CERTIFICATES) as client:
             return client.request(method, path, **options)
 
     def raw(self, request: bytes) -> bytes:
@@ -137,9 +145,29 @@ class Gateway:
             return received
 
     def log_lines(self) -> list[dict[str, Any]]:
-        time.sleep(1.2)
-        text = (self.directory / "data" / "nginx" / "access.log").read_text()
+        """Everything logged so far: a last request is made and waited for, as lines are written in their order."""
+        last = self.get("/healthz").headers["x-request-id"]
+        deadline = time.monotonic() + LOG_SECONDS
+        while last not in (text := (self.directory / "data" / "nginx" / "access.log").read_text()):
+            assert time.monotonic() < deadline, f"the request {last} was not logged within {LOG_SECONDS} s"
+            time.sleep(0.05)
         return [json.loads(line) for line in text.splitlines()]
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes of nginx that answer."""
+        command = ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="]
+        found = subprocess.run(command, check=False, capture_output=True, text=True).stdout.splitlines()
+        return [int(line.split()[0]) for line in found if "worker process" in line]
+
+    def reload(self) -> None:
+        """Have nginx read its configuration again, until none that knows the old one is left."""
+        before = set(self.workers)
+        self.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while not (now := set(self.workers)) or now & before:
+            assert time.monotonic() < deadline, f"of the workers {before} there are still {now & before}"
+            time.sleep(0.02)
 
     def stop(self) -> None:
         for client in self.clients:
@@ -170,14 +198,12 @@ def start(directory: Path, port: int) -> subprocess.Popen[bytes]:
     with (directory / "stderr").open("wb") as errors:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    while time.monotonic() < deadline and process.poll() is None:
+        # An answer, not just a connection: the kernel takes those before nginx knows what to do with signals.
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=1, verify=NO_CERTIFICATES).raise_for_status()
             return process
-        except OSError:
-            if process.poll() is not None:
-                break
-            time.sleep(0.05)
+        time.sleep(0.02)
     raise RuntimeError(f"nginx did not start: {(directory / 'stderr').read_text()}")
 
 
@@ -209,6 +235,8 @@ def start_gateway() -> Iterator[Start]:
         return running[-1]
 
     yield begin
+    for gateway in running:
+        gateway.process.terminate()  # all at once; `stop` waits for each
     for gateway in running:
         gateway.stop()
 

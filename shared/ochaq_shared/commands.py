@@ -6,6 +6,7 @@ can start tasks without importing Celery, and web without a broker connection.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,21 +33,34 @@ def celery_command(task: str, job_id: str, queue: str, time_limits: tuple[int, i
 
     `time_limits` are the seconds after which Celery kills the task and after which it raises inside it: hard, soft.
     """
+    return _celery(task, job_id, job_id, queue, job_id, time_limits)
+
+
+def celery_group_command(
+    task: str, job_ids: Sequence[str], queue: str, subject: str, time_limits: tuple[int, int] | None = None
+) -> Command:
+    """Start Celery task `task` with the ids of many jobs as its only argument; the task has an id of its own."""
+    return _celery(task, uuid7(), list(job_ids), queue, subject, time_limits)
+
+
+def _celery(
+    task: str, task_id: str, argument: Any, queue: str, subject: str, time_limits: tuple[int, int] | None
+) -> Command:
     headers = {
         "lang": "py",
         "task": task,
-        "id": job_id,
-        "root_id": job_id,
+        "id": task_id,
+        "root_id": task_id,
         "parent_id": None,
         "group": None,
-        "argsrepr": f"({job_id!r},)",
+        "argsrepr": f"({argument!r},)",
         "kwargsrepr": "{}",
         "timelimit": list(time_limits or (None, None)),
         "ochaq_request_id": current_request_id(),
         "traceparent": current_traceparent(),
     }
-    body = [[job_id], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
-    return Command(type=task, routing_key=queue, subject=job_id, body=body, headers=headers)
+    body = [[argument], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+    return Command(type=task, routing_key=queue, subject=subject, body=body, headers=headers)
 
 
 def plain_command(routing_key: str, subject: str, body: dict[str, Any]) -> Command:

@@ -79,7 +79,10 @@ INSERT INTO outbox (event_id, type, source, subject, version, shard, lane, excha
 SELECT g.id, type, source, g.subject, n, n %% %(shards)s, lane, exchange, routing_key, headers,
        body || jsonb_build_object('id', g.id, 'subject', g.subject, 'version', n)
 FROM outbox, generate_series(2, %(count)s) AS n,
-     LATERAL (SELECT gen_random_uuid() AS id, 'recipe:' || n %% %(subjects)s AS subject) AS g
+     LATERAL (
+       SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
+         || '7' || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid AS id,
+         'recipe:' || n %% %(subjects)s AS subject) AS g
 WHERE outbox.id = (SELECT max(id) FROM outbox)
 """
 TEXT = "Stir the onions until they are golden, then add the tomatoes." * 4

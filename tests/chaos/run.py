@@ -81,6 +81,7 @@ def chaos(field: Ground, seed: int, seconds: float, rate: float) -> Summary:
         events=_events(field, before),
         shown=sum(len(events) for watcher in watchers for events in watcher.shown.values()),
         reconnects=sum(watcher.reconnects for watcher in watchers),
+        told_missing=sum(watcher.told_missing.total() for watcher in watchers),
         verdict=verdict,
     )
 

@@ -24,6 +24,7 @@ class Summary:
     events: dict[str, int]
     shown: int
     reconnects: int
+    told_missing: int
     verdict: Verdict
 
     def __str__(self) -> str:
@@ -44,7 +45,8 @@ class Summary:
             f"operations: {len(acknowledged)} of {len(self.operations)} acknowledged, {replayed} of them replayed",
             f"waiting: slowest {slowest:.1f} s, longest time without any answer {longest_gap(acknowledged):.1f} s",
             f"answers: {answers}; 5xx {five}",
-            f"events: {events}; {self.shown} shown to watchers over {self.reconnects} reconnections",
+            f"events: {events}; {self.shown} shown to watchers over {self.reconnects} reconnections,"
+            f" {self.told_missing} that they were told to fetch anew",
             f"lost {len(found.lost)}, ghosts {len(found.ghosts)}, duplicates {len(found.dup)}, "
             f"reordered {len(found.reordered)}, otherwise wrong {len(found.wrong)}",
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -105,14 +106,26 @@ CASES = [
 ]
 
 
+State = Callable[[], list[Any]]
+
+
+@pytest.fixture(scope="module")
+def state(platform: Platform) -> Iterator[State]:
+    """How much there is of everything a door could change."""
+    of_web = "SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM {}), (SELECT count(*) FROM {})"
+    query = of_web.format("cookbook_recipe", "student", "job").encode()
+    with platform.connected("web") as web, platform.connected("files") as files:
+        yield lambda: [web.execute(query).fetchall(), files.execute(b"SELECT count(*) FROM file").fetchall()]
+
+
 @pytest.mark.parametrize(("role", "method", "path", "status", "options"), CASES)
 def test_bad_input_is_a_problem_and_changes_nothing(
-    campus: Campus, platform: Platform, role: str | None, method: str, path: str, status: int, options: dict[str, Any]
+    campus: Campus, state: State, role: str | None, method: str, path: str, status: int, options: dict[str, Any]
 ) -> None:
-    before = state(platform)
+    before = state()
     answer = campus.client(role).request(method, path, **options)
     check_problem(answer, status)
-    assert state(platform) == before
+    assert state() == before
 
 
 def check_problem(answer: httpx.Response, status: int) -> None:
@@ -123,15 +136,6 @@ def check_problem(answer: httpx.Response, status: int) -> None:
     assert {"type", "title", "detail", "instance", "code", "errors"} <= set(body)
     assert body["request_id"] == answer.headers["x-request-id"]
     assert "Traceback" not in answer.text
-
-
-def state(platform: Platform) -> list[Any]:
-    """How much there is of everything a door could change."""
-    web = "SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM {}), (SELECT count(*) FROM {})"
-    return [
-        platform.sql("web", web.format("cookbook_recipe", "student", "job")),
-        platform.sql("files", "SELECT count(*) FROM file"),
-    ]
 
 
 def test_malformed_multipart_is_refused(campus: Campus) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from ochaq_local import ports
+from ochaq_local import ports, status
+from ochaq_local.instance import Instance
 from run_directories import fresh_directory, remove_directory
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -76,8 +77,10 @@ class Platform:
         return self.command("up", "--port", str(self.port)).stdout
 
     def processes(self) -> dict[str, dict[str, Any]]:
-        """`make status FORMAT=json`, by name."""
-        return {row["name"]: row for row in json.loads(self.command("status", "--format", "json").stdout)}
+        """What `make status FORMAT=json` tells, by name; found out in this process, as those who wait ask often."""
+        instance = Instance(self.state)
+        instance.load_ports()
+        return {row["name"]: row for row in status.rows(instance)}
 
     def kill(self, name: str) -> int:
         """`kill -9` one process; gives back the id it had."""
@@ -93,12 +96,18 @@ class Platform:
                 raise AssertionError(f"not ready after {limit} s: {', '.join(waiting)}")
             time.sleep(0.2)
 
-    def sql(self, database: str, query: str) -> list[tuple[Any, ...]]:
-        """Rows of a query on `web` or `files`, as the owner of that database."""
+    @contextmanager
+    def connected(self, database: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """A connection to `web` or `files`, as the owner of that database."""
         secrets = json.loads((self.state / "secrets.json").read_text())
         port = json.loads((self.state / "ports.json").read_text())["postgres"]
         url = f"postgresql://ochaq_{database}:{secrets[f'postgres_{database}']}@127.0.0.1:{port}/ochaq_{database}"
         with psycopg.connect(url, autocommit=True) as connection:
+            yield connection
+
+    def sql(self, database: str, query: str) -> list[tuple[Any, ...]]:
+        """Rows of a query on `web` or `files`."""
+        with self.connected(database) as connection:
             cursor = connection.execute(query.encode())
             return list(cursor.fetchall()) if cursor.description else []
 

@@ -8,6 +8,9 @@ from typing import Protocol
 import psycopg
 import redis
 
+VHOSTS_AT_ONCE = 4
+"""How many are made when the first one was not enough."""
+
 
 class Source(Protocol):
     """Where the servers come from. Each address starts its server when that is needed."""
@@ -32,6 +35,7 @@ class Servers:
         self.source = source
         self._databases: list[str] = []
         self._vhosts: list[str] = []
+        self._spare: list[str] = []
 
     @property
     def postgres(self) -> str:
@@ -62,14 +66,22 @@ class Servers:
 
     def amqp_url(self) -> str:
         """URL of a fresh vhost."""
-        base, vhost = self.amqp, f"test-{uuid.uuid4().hex[:10]}"
-        # One call instead of two: each starts an Erlang machine, which takes longer than most tests.
+        base = self.amqp
+        if not self._spare:
+            self._make_vhosts(VHOSTS_AT_ONCE if self._vhosts else 1)
+        return f"{base}/{self._spare.pop()}"
+
+    def _make_vhosts(self, count: int) -> None:
+        names = [f"test-{uuid.uuid4().hex[:10]}" for _ in range(count)]
         permit = 'rabbit_auth_backend_internal:set_permissions(<<"%s">>, V, <<".*">>, <<".*">>, <<".*">>, <<"test">>)'
-        self.source.rabbitmqctl(
-            "eval", f'V = <<"{vhost}">>, rabbit_vhost:add(V, <<"test">>), {permit % self.amqp_user}.'
-        )
-        self._vhosts.append(vhost)
-        return f"{base}/{vhost}"
+        self._for_vhosts(names, f'rabbit_vhost:add(V, <<"test">>), {permit % self.amqp_user}')
+        self._vhosts += names
+        self._spare += names
+
+    def _for_vhosts(self, names: list[str], what: str) -> None:
+        """One call for all of it: each starts an Erlang machine, which takes longer than most tests."""
+        listed = ", ".join(f'<<"{name}">>' for name in names)
+        self.source.rabbitmqctl("eval", f"lists:foreach(fun(V) -> {what} end, [{listed}]).")
 
     @property
     def amqp_user(self) -> str:
@@ -80,8 +92,8 @@ class Servers:
             return
         if self._databases:
             self._drop_databases()
-        for vhost in self._vhosts:
-            self.source.rabbitmqctl("delete_vhost", vhost)
+        if self._vhosts:
+            self._for_vhosts(self._vhosts, 'rabbit_vhost:delete(V, <<"test">>)')
 
     def _drop_databases(self) -> None:
         with psycopg.connect(self.postgres, autocommit=True) as connection:

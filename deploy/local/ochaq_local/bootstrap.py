@@ -14,7 +14,6 @@ from .ports import HOST
 from .stop import Stop
 
 SERVICES = ("web", "worker", "realtime", "files", "search")
-LOG_BYTES = 50 * 2**20
 ROLES = ("manager", "instructor", "student", "customer", "operator")
 
 
@@ -44,21 +43,18 @@ def gateway(instance: Instance) -> None:
     room = ["--max-upload-bytes", given["OCHAQ_MAX_UPLOAD_BYTES"]] if "OCHAQ_MAX_UPLOAD_BYTES" in given else []
     public = ["--port", str(instance.port), "--public-url", instance.url, *room]
     _run(instance, [*command, *public, *places, *upstreams], given)
-    _tidy_gateway_logs(instance)
+    _link_gateway_logs(instance)
     if instance.account.is_other:
         for path in home.rglob("*"):
             os.chown(path, *instance.account.owner, follow_symlinks=False)
 
 
-def _tidy_gateway_logs(instance: Instance) -> None:
-    """nginx writes its log itself, as it may not open the supervisor's pipe; a big one is put aside at each start."""
+def _link_gateway_logs(instance: Instance) -> None:
+    """nginx opens its logs itself, as its own user, so they lie in its folder; here they are beside the others."""
     for name in ("access", "error"):
-        log = instance.data / "nginx" / f"{name}.log"
-        if log.exists() and log.stat().st_size > LOG_BYTES:
-            log.replace(log.with_suffix(".log.1"))
         link = instance.logs / f"gateway-{name}.log"
         if not link.is_symlink():
-            link.symlink_to(log)
+            link.symlink_to(instance.data / "nginx" / f"{name}.log")
 
 
 def databases(instance: Instance) -> None:

@@ -1,11 +1,14 @@
 """Starts one process of one instance, after ending what an earlier run of the same process left behind.
 
-The supervisor starts every process through this file (`python3 -I guard.py SPEC`, where SPEC is a JSON file). A
+The supervisor starts every process through this file (`python3 -I guard.py SPEC LOG`, where SPEC is a JSON file). A
 process that was killed with `kill -9` leaves children that still hold its port, its data directory or its queue: nginx'
 workers, Erlang's port mapper, PostgreSQL's backends. They are found by what cannot be mistaken, ended by their ids, and
 only then the process itself is started in this process' place, so that the supervisor watches it directly.
 
-It stands alone (no import of its package): `up` copies it to where the servers' user can read it.
+What the process says is appended to LOG by the process itself. A pipe to the supervisor, which is what supervised
+processes are given, would fail every line, and with it whoever says it, from the moment a supervisor is killed.
+
+It stands alone (no import of its package), and `up` copies it: what runs is not changed by a checkout that changes.
 """
 
 from __future__ import annotations
@@ -103,7 +106,26 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def append_to(log: str) -> None:
+    """Standard output and error go to the end of this file; to nowhere where it cannot be opened (a full disk)."""
+    try:
+        handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError:
+        handle = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
+    os.close(handle)
+
+
+def _become(uid: int, gid: int) -> None:
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+
+
 def start(spec: Spec) -> None:
+    if spec.get("account"):
+        _become(*spec["account"])
     stubborn = end(leftovers(spec))
     if stubborn:
         sys.exit(f"{spec['name']}: processes {stubborn} of an earlier run do not end; trying again")
@@ -118,4 +140,7 @@ def start(spec: Spec) -> None:
 
 
 if __name__ == "__main__":
+    # First of all, so that whatever goes wrong next is read where people look, and as the user whose file it is.
+    if sys.argv[2:]:
+        append_to(sys.argv[2])
     start(json.loads(Path(sys.argv[1]).read_text()))

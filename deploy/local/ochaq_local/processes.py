@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["server", "gateway", "service"]
+Kind = Literal["server", "gateway", "service", "keeper"]
 Probe = Literal["postgres", "redis", "amqp", "http", "tcp"]
 
 SERVERS = ("postgres", "redis", "rabbitmq")

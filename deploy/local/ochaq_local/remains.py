@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import signal
+from pathlib import Path
 
-from . import guard, kept
+from . import guard, kept, processes
 from .instance import Instance
 
 
@@ -19,15 +21,30 @@ def living(instance: Instance) -> dict[int, str]:
 def of_process(instance: Instance, name: str) -> list[int]:
     """The living processes behind one name, the oldest first: that one is the parent of the others."""
     specs = [spec for spec in _specs(instance) if spec["name"] == name]
-    return sorted(guard.leftovers(specs[0])) if specs else []
+    return sorted(guard.leftovers(specs[0]), key=_began) if specs else []
+
+
+def _began(pid: int) -> float:
+    """When it started, in the kernel's ticks: ids start again from below, so a child's may be the lower one."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return math.inf  # gone meanwhile
+    return float(stat.rpartition(")")[2].split()[19])
 
 
 def end(instance: Instance, seconds: float = 15.0) -> int:
-    """End them all: first a polite word, then, after a while, `kill -9`. Gives back how many there were."""
+    """End them all: first a polite word, then, after a while, `kill -9`. Gives back how many there were.
+
+    Services before servers, as the supervisor does it: what they have in hand still finds its database.
+    """
     pids = living(instance)
-    for pid, name in pids.items():
-        guard.send(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
-    guard.end(guard.wait_gone(pids, seconds))
+    servers = {pid for pid, name in pids.items() if name in (*processes.SERVERS, processes.OBJECT_STORE)}
+    for chosen in (pids.keys() - servers, servers):
+        still = chosen & living(instance).keys()
+        for pid in still:
+            guard.send(pid, signal.SIGINT if pids[pid] == "postgres" else signal.SIGTERM)
+        guard.end(guard.wait_gone(still, seconds))
     # Some start children while they end (RabbitMQ its port mapper): look once more.
     guard.end(living(instance))
     return len(pids)

@@ -13,14 +13,15 @@ import time
 import xmlrpc.client
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
-from . import guard, kept
+from . import guard, kept, rotation
 from .instance import Instance
 from .processes import Process
 from .stop import Stop
 
-GROUPS = {"servers": 10, "services": 20}  # a group starts and stops as one; the higher number stops first
+GROUPS = {"logs": 5, "servers": 10, "services": 20}  # a group starts and stops as one; the higher number stops first
 NAME = "supervisord"
 
 MAIN = """\
@@ -52,6 +53,8 @@ programs = {programs}
 priority = {priority}
 """
 # `startretries` has no end: a process that cannot start now is tried again, with growing pauses, until it can.
+# The supervisor's pipe stays empty: the guard gives each process a log of its own, as nobody should depend on who reads
+# a pipe; then it becomes the user the process runs as, who could not open a log in a folder of the supervisor's user.
 PROGRAM = """
 [program:{name}]
 command = {command}
@@ -63,16 +66,14 @@ stopsignal = {stop_signal}
 stopwaitsecs = {stop_seconds}
 killasgroup = true
 redirect_stderr = true
-stdout_logfile = {logs}/{name}.log
-stdout_logfile_maxbytes = 10MB
-stdout_logfile_backups = 3
-{user}"""
+stdout_logfile = NONE
+"""
 
 
 def configure(instance: Instance, table: Iterable[Process]) -> None:
     """Write the supervisor's configuration and what its guard needs to start each process."""
-    programs = list(table)
-    _place_guard(instance)
+    programs = [_log_keeper(instance), *table]
+    _place_copies(instance)
     instance.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     for process in programs:
         _write_spec(instance, process)
@@ -80,18 +81,31 @@ def configure(instance: Instance, table: Iterable[Process]) -> None:
     kept.write(instance.state / "supervisord.conf", "".join(sections), kept.PRIVATE)
 
 
-def _place_guard(instance: Instance) -> None:
-    """Copy the guard to where the servers' user can read it, which a checkout under /root is not."""
-    kept.write(_guard_file(instance), Path(guard.__file__).read_text())
+def _log_keeper(instance: Instance) -> Process:
+    """What keeps the logs of all others small. It serves nobody, so it stands in no table that people read."""
+    return Process(
+        name="log-keeper",
+        kind="keeper",
+        command=[interpreter(), "-I", "-S", str(_copy_of(instance, rotation)), str(instance.logs)],
+        directory=instance.run / "log-keeper",
+        port=0,
+        environment={"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC"},
+    )
 
 
-def _guard_file(instance: Instance) -> Path:
-    return instance.data / "run" / "guard.py"
+def _place_copies(instance: Instance) -> None:
+    """What runs all the time is not changed by a checkout that changes."""
+    for module in (guard, rotation):
+        kept.write(_copy_of(instance, module), Path(str(module.__file__)).read_text())
+
+
+def _copy_of(instance: Instance, module: ModuleType) -> Path:
+    return instance.data / "run" / Path(str(module.__file__)).name
 
 
 def command(instance: Instance, process: Process) -> list[str]:
-    """What starts a process through its guard."""
-    return [interpreter(), "-I", "-S", str(_guard_file(instance)), str(spec_file(instance, process))]
+    """What starts a process through its guard, to say what it says where the caller does."""
+    return [interpreter(), "-I", "-S", str(_copy_of(instance, guard)), str(spec_file(instance, process))]
 
 
 def spec_file(instance: Instance, process: Process) -> Path:
@@ -100,8 +114,9 @@ def spec_file(instance: Instance, process: Process) -> Path:
 
 def _write_spec(instance: Instance, process: Process) -> None:
     process.directory.mkdir(parents=True, exist_ok=True)
-    owner = instance.account.owner if process.user else None
-    kept.write_json(spec_file(instance, process), process.spec(instance.id), kept.PRIVATE, owner)
+    account = instance.account.owner if process.user else None
+    # For the supervisor's user alone: the guard does what it reads here before it becomes anybody else.
+    kept.write_json(spec_file(instance, process), {**process.spec(instance.id), "account": account}, kept.PRIVATE)
 
 
 def _main(instance: Instance) -> str:
@@ -130,19 +145,18 @@ def _groups(programs: list[Process]) -> list[str]:
 
 
 def group_of(process: Process) -> str:
-    return "servers" if process.kind == "server" else "services"
+    return {"keeper": "logs", "server": "servers"}.get(process.kind, "services")
 
 
 def _program(instance: Instance, process: Process) -> str:
+    words = [*command(instance, process), str(instance.logs / f"{process.name}.log")]
     return PROGRAM.format(
         name=process.name,
-        command=_escaped(shlex.join(command(instance, process))),
+        command=_escaped(shlex.join(words)),
         # Services start when their databases are migrated; from then on they restart by themselves like all else.
-        autostart="true" if process.kind == "server" else "false",
+        autostart="false" if group_of(process) == "services" else "true",
         stop_signal=process.stop_signal,
         stop_seconds=process.stop_seconds,
-        logs=_escaped(str(instance.logs)),
-        user=f"user = {process.user}\n" if process.user else "",
     )
 
 

@@ -59,7 +59,7 @@ def test_bytes_flow_both_ways_after_the_upgrade(start_gateway: Any) -> None:
         gateway = start_gateway()
         conf = gateway.directory / "conf" / "upstreams.conf"
         conf.write_text(conf.read_text().replace(gateway.upstreams["realtime"].address, address))
-        gateway.process.send_signal(1)
+        gateway.reload()
         server.settimeout(5)
         with open_socket(gateway) as client:
             upstream = accept(server, client)
@@ -76,9 +76,6 @@ def test_bytes_flow_both_ways_after_the_upgrade(start_gateway: Any) -> None:
 
 
 def open_socket(gateway: Any) -> socket.socket:
-    import time
-
-    time.sleep(0.5)
     client = socket.create_connection(("127.0.0.1", gateway.port), timeout=5)
     lines = ["GET /ws/ HTTP/1.1", "Host: x", f"Origin: {gateway.url}", *(f"{k}: {v}" for k, v in HANDSHAKE.items())]
     client.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())

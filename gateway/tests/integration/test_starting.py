@@ -79,7 +79,7 @@ def test_the_caches_are_closed_to_others(tmp_path: Path) -> None:
 
 def test_after_a_killed_master_the_next_start_works_and_no_old_worker_answers(start_gateway: Any) -> None:
     gateway = start_gateway()
-    workers = children(gateway.process.pid)
+    workers = gateway.workers
     assert workers
     gateway.process.kill()
     gateway.process.wait(5)
@@ -87,16 +87,11 @@ def test_after_a_killed_master_the_next_start_works_and_no_old_worker_answers(st
     command = [sys.executable, str(GATEWAY / "serve.py"), "--conf", str(gateway.directory / "conf" / "nginx.conf")]
     gateway.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and not children(gateway.process.pid):
+    while time.monotonic() < deadline and not gateway.workers:
         time.sleep(0.05)
     assert gateway.get("/healthz").status_code == 200
     assert gateway.get("/api/v1/recipes/").status_code == 200
     assert not any(alive(pid) for pid in workers)
-
-
-def children(pid: int) -> list[int]:
-    found = subprocess.run(["ps", "--ppid", str(pid), "-o", "pid="], check=False, capture_output=True, text=True).stdout
-    return [int(word) for word in found.split()]
 
 
 def alive(pid: int) -> bool:

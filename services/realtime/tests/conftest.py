@@ -12,7 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,9 +171,8 @@ def wait_ready(running: Realtime, log: Path) -> None:
 Starter = Callable[..., Realtime]
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
-    """Starts processes of the service and ends those that still run."""
+@contextmanager
+def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
     running: list[Realtime] = []
 
     def begin(redis_url: str, process: str = "serve", **settings: str) -> Realtime:
@@ -188,10 +187,20 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
         one.redis.close()
 
 
-@pytest.fixture(scope="module", params=["daphne", "uvicorn"])
-def realtime(request: pytest.FixtureRequest, start: Starter, servers: Any) -> Realtime:
-    """The same promises on both servers."""
-    return start(servers.redis_url(db=11), OCHAQ_REALTIME_SERVER=request.param)
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
+    """Starts processes of the service and ends those that still run."""
+    with starting(tmp_path_factory) as begin:
+        yield begin
+
+
+@pytest.fixture(scope="session", params=["daphne", "uvicorn"])
+def realtime(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, servers: Any
+) -> Iterator[Realtime]:
+    """The same promises on both servers: a process of each that all tests share, each test with people of its own."""
+    with starting(tmp_path_factory) as begin:
+        yield begin(servers.redis_url(db=11), OCHAQ_REALTIME_SERVER=request.param)
 
 
 @dataclass

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import logging
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,7 @@ def run_worker(settings: WorkerSettings, health: Health) -> None:
         limit = most_long(settings.worker_concurrency, settings.queues)
         app.steps["consumer"].add(long_lane(app.amqp.queues[LONG], limit))
     web, slips = open_web(settings), _slips(settings)
-    watch = Watch(slips, partial(web.release, lost=True)) if slips else None
+    watch = Watch(slips, web.release) if slips else None
     departure = Departure(web, watch, settings.worker_leave_seconds)
     signals.setup_logging.connect(_keep_our_logging, weak=False)
     signals.worker_process_init.connect(lambda **_: open_process(settings, slips), weak=False)

@@ -95,6 +95,7 @@ class Keeper:
         self._arm(run)
         if run.due(time.monotonic()):
             run.beat()
+        run.relieve()
         now = time.monotonic()
         if run.past_deadline(now):
             run.tell(TimeLimit())

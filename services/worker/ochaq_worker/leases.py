@@ -1,10 +1,11 @@
 """Who on this machine died with a job in hand: seen within a second, where the lease alone would take nine.
 
 Every pool process keeps a slip, a small locked file in a directory that all workers of one platform on one machine
-share. It names the job under way. The kernel gives the lock back when the process ends, however it ends; so whoever can
-lock a slip has found a dead process, and hands its lease back in its name. Each worker looks at all slips once a
-second: the death of a pool process, of a main process or of a whole tree is noticed by whichever worker is left, or by
-the next one to start. Where no directory can be had, leases run out by themselves.
+share. It names the job under way, and those that wait for it in the same hand. The kernel gives the lock back when the
+process ends, however it ends; so whoever can lock a slip has found a dead process, and hands its leases back in its
+name. Each worker looks at all slips once a second: the death of a pool process, of a main process or of a whole tree is
+noticed by whichever worker is left, or by the next one to start. Where no directory can be had, leases run out by
+themselves.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import hashlib
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from ochaq_shared.http import Unavailable, UpstreamProblem
@@ -25,8 +27,13 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0
 
-Release = Callable[[str, str], None]
-"""Hands back the lease that a worker, by its name, has of a job, by its id."""
+MOST_BYTES = 8192
+
+
+class Release(Protocol):
+    """Hands back the lease that a worker, by its name, has of a job, by its id; `lost` if the job may be to blame."""
+
+    def __call__(self, job_id: str, worker: str, *, lost: bool) -> None: ...
 
 
 def slips_directory(chosen: Path | None, *names: str) -> Path:
@@ -56,11 +63,25 @@ class Slip:
     @contextmanager
     def holding(self, job_id: str) -> Iterator[None]:
         """The job stands on the slip until the block is left."""
-        os.pwrite(self._file, job_id.encode(), 0)
+        self.name([job_id])
         try:
             yield
         finally:
-            os.ftruncate(self._file, 0)
+            self.clear()
+
+    def name(self, job_ids: Sequence[str]) -> None:
+        """These stand on the slip from now on: first the one that runs, then those that wait."""
+        # One write, up to an empty line: what a longer list left behind it is not read.
+        os.pwrite(self._file, "".join(f"{job_id}\n" for job_id in [*job_ids, ""]).encode(), 0)
+
+    def clear(self) -> None:
+        """Nothing stands on the slip any more."""
+        os.ftruncate(self._file, 0)
+
+
+def read_slip(file: int) -> list[str]:
+    """The ids on an open slip."""
+    return os.pread(file, MOST_BYTES, 0).decode().partition("\n\n")[0].split()
 
 
 class Watch:
@@ -78,9 +99,18 @@ class Watch:
         """Look no more: who leaves takes its processes away by itself."""
         self._over.set()
 
-    def forget(self, worker: str) -> None:
-        """This process is about to be ended, and its lease handed back, by somebody who knows."""
-        (self._directory / worker).unlink(missing_ok=True)
+    def withdraw(self, worker: str) -> int | None:
+        """Take a slip out of everybody's sight: its process is about to be ended by somebody who hands back its leases.
+
+        Answers the open file, for `read_slip` when the process is no more.
+        """
+        path = self._directory / worker
+        try:
+            slip = os.open(path, os.O_RDWR)
+        except OSError:
+            return None
+        path.unlink(missing_ok=True)
+        return slip
 
     def look(self) -> None:
         """One round over all slips."""
@@ -102,22 +132,21 @@ class Watch:
         slip = os.open(path, os.O_RDWR)
         try:
             fcntl.flock(slip, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not self._over.is_set() and self._settled(path.name, os.pread(slip, 64, 0).decode()):
+            if not self._over.is_set() and self._settled(path.name, read_slip(slip)):
                 path.unlink(missing_ok=True)
         except BlockingIOError:
             pass  # its process lives
         finally:
             os.close(slip)
 
-    def _settled(self, worker: str, job_id: str) -> bool:
+    def _settled(self, worker: str, job_ids: Sequence[str]) -> bool:
         """Whether the slip says nothing more: False where web should be told later."""
-        if not job_id:
-            return True
-        log.warning("pool_process_lost", job=job_id, worker=worker)
-        try:
-            self._release(job_id, worker)
-        except UpstreamProblem as refused:
-            log.info("lease_not_released", job=job_id, reason=str(refused))  # it is over, or somebody else's
-        except Unavailable:
-            return False
+        for place, job_id in enumerate(job_ids):
+            log.warning("pool_process_lost", job=job_id, worker=worker, waiting=place > 0)
+            try:
+                self._release(job_id, worker, lost=place == 0)
+            except UpstreamProblem as refused:
+                log.info("lease_not_released", job=job_id, reason=str(refused))  # it is over, or somebody else's
+            except Unavailable:
+                return False
         return True

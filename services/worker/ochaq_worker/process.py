@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from ochaq_worker.cancels import CancelListener
+from ochaq_worker.groups import Groups
 from ochaq_worker.keeper import Keeper
 from ochaq_worker.leases import Slip
 from ochaq_worker.limits import confine
@@ -22,11 +23,12 @@ from ochaq_worker.web import Web, open_web
 _web: Web | None = None
 _keeper: Keeper | None = None
 _slip: Slip | None = None
+_groups: Groups | None = None
 
 
 def open_process(settings: WorkerSettings, slips: Path | None) -> None:
     """Called once in every pool process after its fork."""
-    global _web, _keeper, _slip
+    global _web, _keeper, _slip, _groups
     # A stop is the main process's business, also where a supervisor signals the whole group: it waits for the jobs.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     confine(settings.worker_memory_mb)
@@ -34,6 +36,7 @@ def open_process(settings: WorkerSettings, slips: Path | None) -> None:
     _slip = Slip(slips, worker_name()) if slips else None
     _keeper = Keeper()
     _keeper.start()
+    _groups = Groups(_web, _keeper, _slip)
     CancelListener(settings.redis_url, _keeper.nudge).start()
 
 
@@ -56,6 +59,13 @@ def keeper() -> Keeper:
     if _keeper is None:
         raise RuntimeError("open_process was not called in this process")
     return _keeper
+
+
+def groups() -> Groups:
+    """This process's way to run many jobs of one command."""
+    if _groups is None:
+        raise RuntimeError("open_process was not called in this process")
+    return _groups
 
 
 def holding(job_id: str) -> AbstractContextManager[None]:

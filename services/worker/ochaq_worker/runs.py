@@ -23,7 +23,20 @@ from ochaq_worker.keeper import Keeper
 from ochaq_worker.outcomes import Cancelled, JobFailed, Poisoned, Transient, Waiting, of_exception
 from ochaq_worker.web import Claim, LeaseLost, NotClaimable, Outcome, Web
 
-__all__ = ["Cancelled", "JobFailed", "LeaseLost", "Poisoned", "Rule", "Run", "Transient", "Waiting", "run_job"]
+__all__ = [
+    "Cancelled",
+    "JobFailed",
+    "LeaseLost",
+    "Poisoned",
+    "Rule",
+    "Run",
+    "Transient",
+    "Waiting",
+    "finish",
+    "outcome_of",
+    "run_job",
+    "worker_name",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +48,9 @@ Rule = Callable[["Run"], dict[str, Any]]
 class Run:
     """What a rule sees of its job. `web` has the doors a rule may call, `claim` its parameters and checkpoint."""
 
-    def __init__(self, web: Web, claim: Claim) -> None:
-        self.web, self.claim = web, claim
+    def __init__(self, web: Web, claim: Claim, relieve: Callable[[], None] = lambda: None) -> None:
+        """`relieve` is called now and then while the rule works, for the sake of others that wait for it."""
+        self.web, self.claim, self.relieve = web, claim, relieve
         self.began = self.beaten_at = time.monotonic()
         # In a copy of the context the heartbeats belong to the same story as the click.
         self.context = copy_context()
@@ -121,7 +135,7 @@ def run_job(web: Web, keeper: Keeper, job_id: str, rules: Mapping[str, Rule]) ->
         return "not_claimed"
     with structlog.contextvars.bound_contextvars(job=claim.id, kind=claim.kind, fence=claim.fence):
         try:
-            return _finish(web, claim, _outcome(web, keeper, claim, rules))
+            return finish(web, claim, outcome_of(web, keeper, claim, rules))
         except (LeaseLost, Unavailable) as error:
             log.warning("run_abandoned", reason=f"{type(error).__name__}: {error}")
             return "abandoned"
@@ -132,9 +146,16 @@ def worker_name(pid: int | None = None) -> str:
     return f"{socket.gethostname()}:{pid or os.getpid()}"
 
 
-def _outcome(web: Web, keeper: Keeper, claim: Claim, rules: Mapping[str, Rule]) -> Outcome:
+def outcome_of(
+    web: Web,
+    keeper: Keeper,
+    claim: Claim,
+    rules: Mapping[str, Rule],
+    relieve: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """How a claimed job ends, after its rule has worked; raises `LeaseLost`, `Unavailable`: then nobody waits."""
     try:
-        run = Run(web, claim)
+        run = Run(web, claim, relieve)
         with keeper.watching(run):
             return Outcome("succeeded", _rule(rules, claim.kind)(run))
     except BaseException as error:
@@ -149,7 +170,8 @@ def _rule(rules: Mapping[str, Rule], kind: str) -> Rule:
     return rules[kind]
 
 
-def _finish(web: Web, claim: Claim, outcome: Outcome) -> str:
+def finish(web: Web, claim: Claim, outcome: Outcome) -> str:
+    """Tell web how the run ended; answers what web made of it."""
     try:
         status = web.finish(claim, outcome)
     except UpstreamProblem as problem:

@@ -34,6 +34,12 @@ def steps(run: Run) -> dict[str, Any]:
     return {"steps": count, "from": first, "attempt": run.claim.attempt}
 
 
+def nap(run: Run) -> dict[str, Any]:
+    """`{seconds}`: a short job that is not quick."""
+    run.pause(float(run.claim.params["seconds"]))
+    return {}
+
+
 def transient(run: Run) -> dict[str, Any]:
     """`{times, after_seconds?}`: fails so many times in a way that passes."""
     if run.claim.attempt <= int(run.claim.params["times"]):
@@ -81,6 +87,7 @@ def fan(run: Run) -> dict[str, Any]:
 TRIALS: Mapping[str, Rule] = {
     "test.noop": noop,
     "test.steps": steps,
+    "test.nap": nap,
     "test.transient": transient,
     "test.stubborn": stubborn,
     "test.crash": crash,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +94,12 @@ class Web:
             if problem.status in {404, 409}:
                 raise NotClaimable(problem.code) from problem
             raise
-        return Claim(**{name: answer[name] for name in Claim.__dataclass_fields__ if name in answer})
+        return _claim(answer)
+
+    def claim_many(self, job_ids: Sequence[str], worker: str) -> list[Claim]:
+        """Take those of these jobs that can be taken."""
+        answer = self._post("/internal/v1/jobs/claims", json={"worker": worker, "jobs": list(job_ids)})
+        return [_claim(each) for each in answer["claims"]]
 
     def heartbeat(
         self, claim: Claim, progress: dict[str, int] | None = None, checkpoint: dict[str, Any] | None = None
@@ -105,16 +111,14 @@ class Web:
 
     def finish(self, claim: Claim, outcome: Outcome, *, patience: float | None = None) -> str:
         """End the run; web decides, and answers the status that the job has now."""
-        body: dict[str, Any] = {
-            "fence": claim.fence,
-            "status": outcome.status,
-            "result": outcome.result,
-            "error": outcome.error,
-        }
-        if outcome.checkpoint is not None:
-            body["checkpoint"] = outcome.checkpoint
-        answer = self.fenced(f"/internal/v1/jobs/{claim.id}/finish", patience=patience, json=body)
-        return str(answer["status"])
+        path = f"/internal/v1/jobs/{claim.id}/finish"
+        return str(self.fenced(path, patience=patience, json=_ending(claim, outcome))["status"])
+
+    def finish_many(self, ended: Sequence[tuple[Claim, Outcome]]) -> dict[str, str]:
+        """End these runs; answers by id the status of each job now, or the code of the problem there is with it."""
+        body = {"jobs": [{"id": claim.id, **_ending(claim, outcome)} for claim, outcome in ended]}
+        answer = self._post("/internal/v1/jobs/finishes", json=body)
+        return {str(job_id): str(status) for job_id, status in answer["jobs"].items()}
 
     def spawn(self, claim: Claim, jobs: list[dict[str, Any]]) -> list[str]:
         """Make children of this job, `{kind, params, dedupe_key?}` each; answers their ids in the same order."""
@@ -184,6 +188,15 @@ class Web:
 def open_web(settings: WorkerSettings) -> Web:
     """A client of web for the process that asks: it may not be shared across a fork."""
     return Web(Line(settings.web_url, Signer(settings.signing_key_file, "worker"), "web"))
+
+
+def _claim(answer: Mapping[str, Any]) -> Claim:
+    return Claim(**{name: answer[name] for name in Claim.__dataclass_fields__ if name in answer})
+
+
+def _ending(claim: Claim, outcome: Outcome) -> dict[str, Any]:
+    body = {"fence": claim.fence, "status": outcome.status, "result": outcome.result, "error": outcome.error}
+    return body if outcome.checkpoint is None else {**body, "checkpoint": outcome.checkpoint}
 
 
 def _accepted(path: str, answer: Answer) -> dict[str, Any]:

@@ -82,9 +82,38 @@ def signer(house: House) -> Signer:
     return Signer(house.keys / "worker.pem", "worker")
 
 
+class Standing:
+    """The worker of the tests that leave theirs as it was: a start of its own would take longer than most of them."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def there(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._process = self._house.worker()
+        return self._process
+
+    def gone(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._house.stop(self._process)
+
+
+@pytest.fixture(scope="session")
+def standing(house: House) -> Standing:
+    return Standing(house)
+
+
 @pytest.fixture
-def workers(house: House) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """workers() starts a worker; all of them are gone after the test."""
+def worker(standing: Standing) -> subprocess.Popen[bytes]:
+    """A worker with one slot, for a test that does it no harm and sees every job it starts end."""
+    return standing.there()
+
+
+@pytest.fixture
+def workers(house: House, standing: Standing) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """workers() starts a worker; before the test there is none, and after it all of them are gone."""
+    standing.gone()
     started: list[subprocess.Popen[bytes]] = []
 
     def start(**more: str) -> subprocess.Popen[bytes]:

@@ -13,6 +13,9 @@ SOCKET_TIMEOUT = 10.0
 WRITE_TIMEOUT = 4.0
 
 
+READ_AHEAD = 8192
+
+
 class BrokerUnavailable(Exception):
     """RabbitMQ cannot be reached, or a connection to it can no longer be trusted."""
 
@@ -30,6 +33,17 @@ def connect(
         return parsed.transport.establish_connection()
     except Exception as error:  # sockets, TLS, AMQP and authentication all fail in their own ways
         raise BrokerUnavailable(f"cannot connect to RabbitMQ: {type(error).__name__}") from error
+
+
+def read_ahead(connection: Any) -> None:
+    """Let a consumer's connection take what has already come, up to 8 KB, with one call of the kernel.
+
+    py-amqp asks for each frame in three pieces: nine calls a message, a sixth of what a consumer cost. It keeps what it
+    was given beyond a piece for the next one, and so needs nothing but to be given more.
+    """
+    transport = connection.transport
+    receive = transport._quick_recv
+    transport._quick_recv = lambda size: receive(max(size, READ_AHEAD))
 
 
 def close(connection: Any) -> None:

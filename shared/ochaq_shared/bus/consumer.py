@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -21,7 +22,7 @@ import structlog
 
 from ochaq_shared import failpoints
 from ochaq_shared.bus import parking, topology
-from ochaq_shared.bus.connection import BrokerUnavailable, close, connect
+from ochaq_shared.bus.connection import BrokerUnavailable, close, connect, read_ahead
 from ochaq_shared.bus.delivery import DELIVERIES_HEADER, Delivery, Outcome, explain, number, own_headers
 from ochaq_shared.bus.publisher import Message, Publisher
 from ochaq_shared.events.base import CloudEvent, UnknownEvent
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 50
 IDLE_SECONDS = 1.0
+MORE_SECONDS = 0.001
 LARGEST_BYTES = 1024 * 1024
 SUSPECT_DELIVERIES = 2
 DEATHS = 3  # of a suspect that was alone; with the two before, five
@@ -102,6 +104,7 @@ class Consumer:
     def _session(self) -> None:
         connection = connect(self._url, heartbeat=60)
         try:
+            read_ahead(connection)
             channel = connection.channel()
             topology.declare(channel)
             self._listen(channel, self._queue.name, self._batch * 2, self._inbound)
@@ -139,13 +142,15 @@ class Consumer:
 
     def _fill(self) -> None:
         """Wait for a first message, then take what is already here; nobody waits for a batch to fill up."""
-        timeout = IDLE_SECONDS if not (self._inbound or self._alone) else 0.001
-        while len(self._inbound) < self._batch:
-            try:
-                self._connection.drain_events(timeout=timeout)
-            except TimeoutError:
-                return
-            timeout = 0.001
+        try:
+            if not (self._inbound or self._alone):
+                self._connection.drain_events(timeout=IDLE_SECONDS)
+            # Outside of the loop: each change of a socket's timeout is a call of the kernel.
+            with self._connection.transport.having_timeout(MORE_SECONDS):
+                while len(self._inbound) < self._batch:
+                    self._connection.drain_events()
+        except TimeoutError:
+            return
 
     def _take(self) -> list[Any]:
         """The next batch, without the suspects, which are moved out of their neighbours' company."""
@@ -212,9 +217,8 @@ class Consumer:
             return
         told = stories(delivery.event.requestid for delivery, _ in pairs)
         log.info("events.settled", queue=self._queue.name, events=len(pairs), request_ids=told)
-        for delivery, outcome in pairs:
-            word = "handled" if outcome.acked else "dead" if outcome.dead else "retried"
-            EVENTS_HANDLED.labels(self._queue.name, delivery.event.type, word).inc()
+        for (kind, word), many in Counter((delivery.event.type, outcome.word) for delivery, outcome in pairs).items():
+            EVENTS_HANDLED.labels(self._queue.name, kind, word).inc(many)
         if self._receipts is not None:
             over = [delivery.event.id for delivery, outcome in pairs if outcome.acked or outcome.dead]
             self._receipts.settled(self._queue.name, over)

@@ -49,6 +49,11 @@ class Outcome:
     dead: bool = False
     innocent: bool = False
 
+    @property
+    def word(self) -> str:
+        """How metrics call it."""
+        return "handled" if self.acked else "dead" if self.dead else "retried"
+
     @classmethod
     def handled(cls) -> Outcome:
         return cls(acked=True)

@@ -54,10 +54,12 @@ _OUTAGES = frozenset({"OperationalError", "InterfaceError"})
 
 
 class InboxProcessor:
-    """Runs one handler per fact type inside the inbox's transaction, each in a savepoint of its own.
+    """Runs one handler per fact type inside the inbox's transaction.
 
-    A failing event is counted and waits in a retry queue while its neighbours go on; after `MAX_ATTEMPTS` tries it is
-    dead. Facts nobody handles are marked done.
+    A batch is tried as a whole; when any of its events fails, that is undone and each runs in a savepoint of its own.
+    So the failing event is counted and waits in a retry queue while its neighbours go on, and batches without failure,
+    nearly all, do not pay for savepoints (docs/decisions/0014). After `MAX_ATTEMPTS` tries an event is dead. Facts
+    nobody handles are marked done.
     """
 
     def __init__(self, consumer: str, unit_of_work: UnitOfWork, handlers: Mapping[type[Fact], Handler]) -> None:
@@ -81,15 +83,12 @@ class InboxProcessor:
         unique = {delivery.event.id: delivery for delivery in deliveries}
         with self._work.transaction() as connection:
             attempts = self._claim(connection, list(unique.values()))
-            outcomes = {
-                event_id: self._handle(connection, delivery.event, attempts[event_id])
-                for event_id, delivery in unique.items()
-                if event_id in attempts
-            }
+            # Claimed nowhere: handled before, so it is over.
+            fresh = [delivery.event for event_id, delivery in unique.items() if event_id in attempts]
+            outcomes = self._handle(connection, fresh, attempts)
             done = [event_id for event_id, outcome in outcomes.items() if outcome.acked]
             if done:
                 execute(connection, _DONE, (self._consumer, done))
-        # Claimed nowhere: handled before, so it is over.
         return [outcomes.get(delivery.event.id, Outcome.handled()) for delivery in deliveries]
 
     def _claim(self, connection: Any, deliveries: Sequence[Delivery]) -> dict[str, int]:
@@ -100,25 +99,42 @@ class InboxProcessor:
         ids = [delivery.event.id for delivery in deliveries]
         return dict(execute(connection, _CLAIM, (self._consumer, sources, ids)).fetchall())
 
-    def _handle(self, connection: Any, event: CloudEvent, attempts: int) -> Outcome:
-        with bind_request(event.requestid, event.traceparent, event_id=event.id, event_type=event.type):
-            try:
-                what = event.fact()
-                with self._work.savepoint(connection):
-                    self._run(connection, event, what, last_try=attempts >= MAX_ATTEMPTS)
-            except Exception as error:  # any failure of one event must leave its neighbours alone
-                return self._failed(connection, event, attempts, error)
-            return Outcome.handled()
+    def _handle(self, connection: Any, events: Sequence[CloudEvent], attempts: Mapping[str, int]) -> dict[str, Outcome]:
+        if len(events) > 1 and self._all_succeed(connection, events, attempts):
+            return {event.id: Outcome.handled() for event in events}
+        return {event.id: self._handle_one(connection, event, attempts[event.id]) for event in events}
 
-    def _run(self, connection: Any, event: CloudEvent, what: Fact, *, last_try: bool) -> None:
-        handler = self._handlers.get(type(what))
-        if isinstance(handler, Ordered):
-            handler.in_turn(connection, self._consumer, event, what, last_try=last_try)
-        elif handler is not None:
-            handler(event, what)
+    def _all_succeed(self, connection: Any, events: Sequence[CloudEvent], attempts: Mapping[str, int]) -> bool:
+        """Handle all of them or none; which one failed, and how, is found out by handling each alone."""
+        try:
+            with self._work.savepoint(connection):
+                for event in events:
+                    self._run(connection, event, attempts[event.id])
+        except Exception as error:
+            log.info("events.one_by_one", events=len(events), error=type(error).__name__)
+            return False
+        return True
+
+    def _handle_one(self, connection: Any, event: CloudEvent, attempts: int) -> Outcome:
+        try:
+            with self._work.savepoint(connection):
+                self._run(connection, event, attempts)
+        except Exception as error:  # any failure of one event must leave its neighbours alone
+            return self._failed(connection, event, attempts, error)
+        return Outcome.handled()
+
+    def _run(self, connection: Any, event: CloudEvent, attempts: int) -> None:
+        with bind_request(event.requestid, event.traceparent, event_id=event.id, event_type=event.type):
+            what = event.fact()
+            handler = self._handlers.get(type(what))
+            if isinstance(handler, Ordered):
+                handler.in_turn(connection, self._consumer, event, what, last_try=attempts >= MAX_ATTEMPTS)
+            elif handler is not None:
+                handler(event, what)
 
     def _failed(self, connection: Any, event: CloudEvent, attempts: int, error: Exception) -> Outcome:
-        log.warning("event.failed", attempts=attempts, exc_info=error)
+        with bind_request(event.requestid, event.traceparent, event_id=event.id, event_type=event.type):
+            log.warning("event.failed", attempts=attempts, exc_info=error)
         told = explain(error)
         postponed = isinstance(error, Unavailable)
         # NUL has no place in PostgreSQL's text.

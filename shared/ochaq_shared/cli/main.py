@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import structlog
 
 from ochaq_shared.cli import bus, dlq, keys, outbox, trace
 
@@ -20,8 +24,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     options = parser.parse_args([word for word in words if word != "--json"])
     options.json = "--json" in words
-    code: int = options.run(options)
+    with _logging_to_stderr():
+        code: int = options.run(options)
     return code
+
+
+@contextmanager
+def _logging_to_stderr() -> Iterator[None]:
+    """Warnings of the library are for the person; stdout is what the command prints and nothing else.
+
+    The standard library's loggers write to stderr by themselves.
+    """
+    before = structlog.get_config()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)  # for a program that runs a command and goes on
 
 
 if __name__ == "__main__":

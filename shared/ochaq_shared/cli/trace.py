@@ -29,11 +29,19 @@ def _matching(directory: Path, request_id: str) -> Iterator[dict[str, Any]]:
     for path in sorted(directory.glob("**/*.log*")):
         with path.open(errors="replace") as file:
             for text in file:
-                if request_id in text and text.startswith("{"):
-                    line: dict[str, Any] = json.loads(text)
-                    # Relays and consumers write one line per batch, which belongs to several stories.
-                    if request_id == line.get("request_id") or request_id in line.get("request_ids", ()):
-                        yield line
+                line = _read(text) if request_id in text else {}
+                # Relays and consumers write one line per batch, which belongs to several stories.
+                if request_id == line.get("request_id") or request_id in line.get("request_ids", ()):
+                    yield line
+
+
+def _read(text: str) -> dict[str, Any]:
+    """A log line; nothing where it is none of ours, or torn, as the last one before a full disk is."""
+    try:
+        line = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return line if isinstance(line, dict) else {}
 
 
 def _row(line: dict[str, Any]) -> dict[str, Any]:

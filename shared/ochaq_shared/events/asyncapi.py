@@ -17,7 +17,7 @@ from ochaq_shared.outbox import EVENTS_EXCHANGE
 
 VERSION = "1.0.0"
 JSON = "application/json"
-CELERY, PLAIN = "jobs.run", "search.rebuild"
+CELERY, CELERY_GROUP, PLAIN = "jobs.run", "jobs.run_group", "search.rebuild"
 
 _INFO = """What Ochaq's services tell each other over RabbitMQ and Redis.
 
@@ -123,7 +123,8 @@ def _received(queue: topology.Queue) -> dict[str, str]:
     """Name within the channel → name in the components."""
     if queue.exchange == EVENTS_EXCHANGE:
         return {row.name: row.type for row in types_of(queue)}
-    return {command: command for command in (PLAIN if service_of(queue) == "search" else CELERY,)}
+    commands = (PLAIN,) if service_of(queue) == "search" else (CELERY, CELERY_GROUP)
+    return {command: command for command in commands}
 
 
 def _operations() -> dict[str, Any]:
@@ -157,7 +158,12 @@ def _operation(action: str, channel: str, messages: list[str], words: str) -> di
 
 
 def _messages() -> dict[str, Any]:
-    return {**{row.type: _event(row) for row in catalogue()}, CELERY: _celery(), PLAIN: _plain()}
+    return {
+        **{row.type: _event(row) for row in catalogue()},
+        CELERY: _celery(),
+        CELERY_GROUP: _celery_group(),
+        PLAIN: _plain(),
+    }
 
 
 def _event(row: EventType) -> dict[str, Any]:
@@ -214,22 +220,45 @@ def _frame(row: EventType) -> dict[str, Any]:
 
 def _celery() -> dict[str, Any]:
     job = "0192f0c4-77aa-7d10-8f3e-5a1c0b9d2e41"
+    return _celery_message(
+        CELERY,
+        "Run a job",
+        "Start one job of web's; the task's id is the job's id.",
+        {"type": "string", "format": "uuid"},
+        job,
+        job,
+    )
+
+
+def _celery_group() -> dict[str, Any]:
+    jobs = [f"0192f0c4-77aa-7d10-8f3e-5a1c0b9d2e{number}" for number in (41, 42)]
+    argument = {"type": "array", "minItems": 2, "maxItems": 25, "items": {"type": "string", "format": "uuid"}}
+    summary = "Start short jobs of web's, children of one parent, one after another."
+    return _celery_message(
+        CELERY_GROUP, "Run short jobs", summary, argument, jobs, "0192f0c4-77aa-7d10-8f3e-5a1c0b9d2e40"
+    )
+
+
+def _celery_message(
+    name: str, title: str, summary: str, argument: dict[str, Any], example: Any, task_id: str
+) -> dict[str, Any]:
+    task = f"ochaq.{name}"
     return {
-        "name": CELERY,
-        "title": "Run a job",
-        "summary": "Start one job of web's; Celery's message protocol version 2, the task's id is the job's id.",
+        "name": name,
+        "title": title,
+        "summary": f"{summary} Celery's message protocol version 2.",
         "contentType": JSON,
         "headers": {
             "type": "object",
             "required": ["task", "id"],
-            "properties": {"task": {"const": "ochaq.jobs.run"}, "id": {"type": "string", "format": "uuid"}},
+            "properties": {"task": {"const": task}, "id": {"type": "string", "format": "uuid"}},
         },
         "payload": {
             "type": "array",
             "minItems": 3,
             "maxItems": 3,
             "items": [
-                {"type": "array", "items": {"type": "string", "format": "uuid"}, "minItems": 1, "maxItems": 1},
+                {"type": "array", "items": argument, "minItems": 1, "maxItems": 1},
                 {"type": "object"},
                 {"type": "object"},
             ],
@@ -237,8 +266,8 @@ def _celery() -> dict[str, Any]:
         "examples": [
             {
                 "name": "golden",
-                "headers": {"task": "ochaq.jobs.run", "id": job},
-                "payload": [[job], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}],
+                "headers": {"task": task, "id": task_id},
+                "payload": [[example], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}],
             }
         ],
     }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -34,12 +38,16 @@ class Broker:
     def __init__(self) -> None:
         self._source = local()
         self.url = Servers(self._source).amqp_url()
+        self._alarmed = False
 
     def alarm(self) -> None:
+        self._alarmed = True
         self._source.rabbitmqctl("set_disk_free_limit", "9000GB")
 
     def calm(self) -> None:
-        self._source.rabbitmqctl("set_disk_free_limit", "1MB")
+        if self._alarmed:
+            self._source.rabbitmqctl("set_disk_free_limit", "1MB")
+        self._alarmed = False
 
     def end(self) -> None:
         self._source.close()
@@ -174,7 +182,7 @@ def test_a_consumer_that_cannot_park_waits_and_gives_nothing_back(
     consumer = Consumer(broker.url, QUEUE, BatchProcessor(handle, max_attempts=1), Health("t", "consume"))
     with consuming(consumer):
         until(lambda: len(seen) == 10)
-        time.sleep(3)
+        time.sleep(1.5)
         assert len(seen) == 10, "nothing was given back and handled again"
         broker.calm()
         until(lambda: len(dead_letters.peek(broker.url)) == 1)
@@ -198,18 +206,32 @@ def test_the_command_says_that_nothing_is_taken(
         pytest.fail("a deed that nobody would know of was begun")
 
 
-def test_an_idle_relay_says_that_it_is_blocked_and_goes_on_within_five_seconds(broker: Broker, rig: Rig) -> None:
+def test_an_idle_relay_says_that_it_is_blocked_and_goes_on_within_five_seconds(
+    broker: Broker, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ochaq_shared.bus.publisher.PROBE_SECONDS", 1.0)
     health = Health("t", "relay")
     relay = Relay("t", rig.database, broker.url, health)
     with running(relay.run, relay.stop):
         until(lambda: health.report()["ready"])
         broker.alarm()
-        until(lambda: health.report()["checks"]["rabbitmq"]["error"] == "PublishingBlocked", 25)
+        until(lambda: health.report()["checks"]["rabbitmq"]["error"] == "PublishingBlocked", 15)
         with rig.connect() as connection:
             emit(connection, 1, 1)
         with pytest.raises(AssertionError):
-            until(lambda: pending(rig) == 0, 2)
+            until(lambda: pending(rig) == 0, 1)
         broker.calm()
         until(lambda: pending(rig) == 0, 5)
         until(lambda: health.report()["ready"])
     assert depth(broker) == 1
+
+
+def test_the_command_prints_json_alone_while_the_library_warns(broker: Broker, publisher: Publisher) -> None:
+    broker.alarm()
+    until_blocked(publisher)
+    words = [sys.executable, "-m", "ochaq_shared.cli.main", "bus", "status", "--json"]
+    environment = {**os.environ, "OCHAQ_AMQP_URL": broker.url}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert {row["queue"] for row in json.loads(done.stdout)} >= {queue.name for queue in topology.QUEUES}
+    assert "bus.blocked" in done.stderr

@@ -25,22 +25,10 @@ from ochaq_shared.events.ops import ActionTaken
 Run = Callable[..., Any]
 
 
-@pytest.fixture(scope="module")
-def vhost(servers: Any) -> str:
-    url: str = servers.amqp_url()
-    with closing(connect(url)) as connection:
-        topology.declare(connection.channel())
-    return url
-
-
 @pytest.fixture
-def amqp(vhost: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("OCHAQ_AMQP_URL", vhost)
-    with closing(connect(vhost)) as connection:
-        channel = connection.channel()
-        for name in topology.names():
-            channel.queue_purge(name)
-    return vhost
+def amqp(amqp: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("OCHAQ_AMQP_URL", amqp)
+    return amqp
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -66,17 +67,32 @@ def shuffled(deliveries: list[Delivery], window: int, seed: int) -> list[Deliver
     return found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4),
-    copies=st.integers(1, 5),
-    window=st.integers(1, 50),
-    batch=st.integers(1, 50),
-    seed=st.integers(0, 2**32),
-)
+TOLD = {
+    "lengths": st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    "copies": st.integers(1, 5),
+    "window": st.integers(1, 50),
+    "batch": st.integers(1, 50),
+    "seed": st.integers(0, 2**32),
+}
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(**TOLD)
 def test_any_order_and_any_number_of_copies_end_at_the_newest_version_and_never_go_back(
-    work: PsycopgWork, lengths: list[int], copies: int, window: int, batch: int, seed: int
+    work: PsycopgWork, **told: Any
 ) -> None:
+    check_order(work, **told)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(**TOLD)
+def test_the_same_of_many_more_orders(work: PsycopgWork, **told: Any) -> None:
+    check_order(work, **told)
+
+
+def check_order(work: PsycopgWork, *, lengths: list[int], copies: int, window: int, batch: int, seed: int) -> None:
     subjects = {f"{seed}:{n}": length for n, length in enumerate(lengths)}
     work.connection.execute("TRUNCATE effect, inbox, projection_version")
     deliveries = [one for subject, length in subjects.items() for one in history(subject, length)]

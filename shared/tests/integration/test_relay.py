@@ -94,13 +94,22 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "failpoints.json"
 
 
-def test_two_relays_lose_and_invert_nothing_when_one_is_killed(rig: Rig, seen: Seen) -> None:
+@pytest.fixture
+def armed(file: Path) -> Iterator[Path]:
+    """What is written into this file holds in this process too."""
+    failpoints.configure(file)
+    yield file
+    failpoints.configure(None)
+
+
+@pytest.mark.parametrize("subjects", [400, pytest.param(4000, marks=pytest.mark.long)])
+def test_two_relays_lose_and_invert_nothing_when_one_is_killed(rig: Rig, seen: Seen, subjects: int) -> None:
     committed: set[str] = set()
 
     def produce() -> None:
         with rig.connect() as connection:
             for version in range(1, 6):
-                for first in range(0, 1000, 50):
+                for first in range(0, subjects, 50):
                     committed.update(emit(connection, subject, version) for subject in range(first, first + 50))
                     connection.commit()
 
@@ -108,7 +117,7 @@ def test_two_relays_lose_and_invert_nothing_when_one_is_killed(rig: Rig, seen: S
         until(lambda: number(rig, HOLDERS) == 2)
         producing = threading.Thread(target=produce)
         producing.start()
-        until(lambda: len(seen.events) > 800)
+        until(lambda: len(seen.events) > subjects)
         first.kill()
         killed = time.monotonic()
         until(lambda: number(rig, HELD) == outbox.SHARDS, 3)
@@ -116,7 +125,7 @@ def test_two_relays_lose_and_invert_nothing_when_one_is_killed(rig: Rig, seen: S
         producing.join()
         until(lambda: pending(rig) == 0)
         until(lambda: not seen.lost(committed))
-    assert len(committed) == 5000
+    assert len(committed) == 5 * subjects
     assert seen.inversions() == []
 
 
@@ -129,16 +138,16 @@ SHARES = (
 
 
 def test_a_relay_hands_half_of_its_shards_to_a_second_one(rig: Rig) -> None:
-    with process(rig):
+    with rig.relay():
         until(lambda: number(rig, SHARES) == outbox.SHARDS)
-        with process(rig) as second:
+        with rig.relay() as second:
             until(lambda: number(rig, SHARES) == outbox.SHARDS // 2 and number(rig, HELD) == outbox.SHARDS)
-            second.terminate()
+            second.stop()
             until(lambda: number(rig, SHARES) == outbox.SHARDS, 3)
 
 
 def test_a_relay_that_cannot_publish_leaves_its_shards_to_others(rig: Rig) -> None:
-    with process(Rig(rig.database, "amqp://nobody:x@127.0.0.1:1/none")), process(rig):
+    with Rig(rig.database, "amqp://nobody:x@127.0.0.1:1/none").relay(), rig.relay():
         until(lambda: number(rig, HELD) == outbox.SHARDS and number(rig, HOLDERS) == 1)
 
 
@@ -184,20 +193,20 @@ def ready(rig: Rig) -> int:
 
 
 @pytest.mark.parametrize("copies", [2, 5])
-def test_events_delivered_several_times_take_effect_once(rig: Rig, file: Path, copies: int) -> None:
-    failpoints.write(file, {"relay.duplicate": {"do": "value", "value": copies}})
+def test_events_delivered_several_times_take_effect_once(rig: Rig, armed: Path, copies: int) -> None:
+    failpoints.write(armed, {"relay.duplicate": {"do": "value", "value": copies}})
     with rig.connect() as connection:
         ids = [emit(connection, subject, 1) for subject in range(50)]
-    with effects(rig) as rows, process(rig, str(file)):
+    with effects(rig) as rows, rig.relay():
         until(lambda: len(rows()) >= 50 and pending(rig) == 0 and ready(rig) == 0)
     assert sorted(rows()) == sorted(ids)
 
 
-def test_a_shuffle_is_one(rig: Rig, seen: Seen, file: Path) -> None:
-    failpoints.write(file, {"relay.shuffle": {"do": "value", "value": 50}})
+def test_a_shuffle_is_one(rig: Rig, seen: Seen, armed: Path) -> None:
+    failpoints.write(armed, {"relay.shuffle": {"do": "value", "value": 50}})
     with rig.connect() as connection:
         ids = [emit(connection, 1, version) for version in range(100)]
-    with process(rig, str(file)):
+    with rig.relay():
         until(lambda: not seen.lost(set(ids)))
     assert [event.id for event in seen.events] != ids
     assert {event.id for event in seen.events[:50]} == set(ids[:50])
@@ -235,10 +244,13 @@ def test_urgent_messages_overtake_a_backlog(rig: Rig, seen: Seen) -> None:
     assert {event.id for event in seen.events[:10]} == urgent
 
 
+LATE = 3
+
+
 def late_commits(rig: Rig, seen: Seen) -> set[str]:
     """Two writers whose commits come in the other order than their ids, again and again, beside a running relay."""
     committed: set[str] = set()
-    for round_ in range(5):
+    for round_ in range(LATE):
         with rig.connect() as early, rig.connect() as late:
             committed.add(emit(early, round_, 1))
             younger = emit(late, 100 + round_, 1)
@@ -264,7 +276,7 @@ def test_the_loss_checker_finds_what_a_cursor_would_lose(rig: Rig, seen: Seen, m
     monkeypatch.setattr(relay, "_PICK", cursor)
     with rig.relay():
         committed = late_commits(rig, seen)
-        assert len(seen.lost(committed)) == 5
+        assert len(seen.lost(committed)) == LATE
 
 
 def test_an_old_transaction_is_told_and_measured(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

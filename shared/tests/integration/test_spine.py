@@ -111,10 +111,8 @@ def test_a_redelivered_event_has_one_effect(rig: Rig, effects: Any) -> None:
 
 
 def test_a_poison_event_is_parked_while_its_neighbours_go_on_and_can_be_replayed(
-    rig: Rig, effects: Any, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, effects: Any, quick_ladder: None
 ) -> None:
-    # The ladder's real waits add up to 80 s; its shortest rung is enough to see every try.
-    monkeypatch.setattr("ochaq_shared.bus.parking.LADDER", ("retry.1s",))
     consumer, rows = effects
     with rig.relay(), consuming(consumer):
         with rig.connect() as connection:
@@ -150,8 +148,7 @@ def test_an_unreadable_message_is_a_dead_letter_at_once(rig: Rig, effects: Any) 
     assert rows() == []
 
 
-def test_a_batch_handler_that_fails_parks_only_the_poison(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ochaq_shared.bus.parking.LADDER", ("retry.1s",))
+def test_a_batch_handler_that_fails_parks_only_the_poison(rig: Rig, quick_ladder: None) -> None:
     seen: list[int] = []
 
     def handle(events: Any) -> None:

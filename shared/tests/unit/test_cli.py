@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
+from ochaq_shared.cli import trace
 from ochaq_shared.cli.main import main
 
 STORY, OTHER = "a" * 32, "b" * 32
@@ -19,7 +23,10 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(log: Path, *lines: dict[str, object]) -> None:
-    log.write_text("no JSON at all\n" + "".join(json.dumps(line) + "\n" for line in lines))
+    torn = json.dumps({"ts": "0", "event": "torn", "request_id": STORY})[:-1]
+    log.write_text(
+        f'no JSON at all {STORY}\n{torn}\n["{STORY}"]\n' + "".join(json.dumps(line) + "\n" for line in lines)
+    )
 
 
 def test_a_story_is_joined_from_lines_of_one_request_and_of_whole_batches(
@@ -49,3 +56,23 @@ def test_json_may_be_asked_for_anywhere(logs: Path, capsys: pytest.CaptureFixtur
 def test_a_story_nobody_told_is_a_failure(logs: Path) -> None:
     write(logs / "a.log", {"ts": "1", "event": "e", "request_id": OTHER})
     assert main(["trace", STORY]) == 1
+
+
+def test_what_is_logged_meanwhile_does_not_mix_with_what_is_printed(
+    logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(logs / "a.log", {"ts": "1", "event": "e", "request_id": STORY})
+    found = trace._matching
+
+    def talkative(directory: Path, request_id: str) -> Iterator[dict[str, Any]]:
+        structlog.get_logger("ochaq_shared.bus").info("chatter")
+        structlog.get_logger("ochaq_shared.bus").warning("bus.blocked", reason="low on disk")
+        yield from found(directory, request_id)
+
+    monkeypatch.setattr(trace, "_matching", talkative)
+    assert main(["trace", STORY, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert [line["ts"] for line in json.loads(printed.out)] == ["1"]
+    assert "bus.blocked" in printed.err
+    assert "low on disk" in printed.err
+    assert "chatter" not in printed.err

@@ -64,15 +64,25 @@ def frozen(scene: Scene) -> None:
 
 @fault("F22", "every connection that PostgreSQL has is taken", limit=5)
 def connections_exhausted(scene: Scene) -> None:
-    # Not by /ops/: without a connection web cannot know who asks, and answers 503 to operators too.
-    with scene.fault(noticed=_unready(scene, "web-serve")), _hog(scene.ground.databases):
+    # Only who was let in lately is known without the database: an operator who looks now and then.
+    scene.ground.ops()
+    with scene.fault(noticed=_shown(scene)), _hog(scene.ground.databases):
         for name in UNREADY:
             wait_for(_unready(scene, name), 15, f"{name} to say that it is not ready")
         time.sleep(scene.size.seconds(4, 10))
         dead = _not_live(scene)
+        shown = scene.ground.ops_shows("PostgreSQL takes no connections")
     scene.recovered(*_everything_serves(scene), scene.ready())
     scene.require(not dead, f"/livez was not 200 of {sorted(dead)}")
+    scene.require(scene.detected is not None, "no look at /ops/ said that PostgreSQL takes no connections")
+    scene.require(shown, "/ops/ no longer said it while it lasted")
     _only_503(scene, scene.attempts_between(scene.begun, scene.ended))
+
+
+def _shown(scene: Scene) -> Look:
+    """Readiness and the operators' page both say it."""
+    unready = _unready(scene, "web-serve")
+    return lambda: unready() and scene.ground.ops_shows("PostgreSQL takes no connections")
 
 
 def _unready(scene: Scene, name: str) -> Look:

@@ -117,15 +117,19 @@ class Oracle:
         """Each watcher was shown each event once and in order."""
         verdict = Verdict()
         for watcher in self.watchers:
-            verdict.lost += watcher.gaps()
-            verdict.dup += watcher.twice()
-            for story in self.ledger.stories:
-                if isinstance(story, StudentStory) and "students" in watcher.topics:
-                    self._student_shown(watcher, story, verdict)
-                if isinstance(story, JobStory) and "user" in watcher.topics:
-                    self._job_shown(watcher, story, verdict)
-                if isinstance(story, FileStory) and "user" in watcher.topics:
-                    self._file_shown(watcher, story, verdict)
+            verdict.add(self._shown(watcher))
+            verdict.lost += [f"{topic}: history did not reach back" for topic in watcher.told_missing]
+        return verdict
+
+    def _shown(self, watcher: Watcher) -> Verdict:
+        verdict = Verdict(lost=watcher.gaps(), dup=watcher.twice())
+        for story in self.ledger.stories:
+            if isinstance(story, StudentStory) and "students" in watcher.topics:
+                self._student_shown(watcher, story, verdict)
+            if isinstance(story, JobStory) and "user" in watcher.topics:
+                self._job_shown(watcher, story, verdict)
+            if isinstance(story, FileStory) and "user" in watcher.topics:
+                self._file_shown(watcher, story, verdict)
         return verdict
 
     def _student_shown(self, watcher: Watcher, story: StudentStory, verdict: Verdict) -> None:

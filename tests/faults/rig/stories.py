@@ -39,7 +39,7 @@ class Story(ABC):
         """The operation when it was acknowledged, else None."""
         role = more.pop("role", MANAGER)
         # Follows from the mark, so that no two operations of any two runs share a key.
-        key = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.mark} {len(self.operations)}")) if method == "POST" else None
+        key = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.mark} {len(self.operations)}"))
         accepted = more.pop("accepted", frozenset())
         operation = Operation(kind, self.mark, method, path, role, key, more, accepted)
         self.operations.append(operation)

@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from campus import Campus, StoryBroken
@@ -23,11 +22,17 @@ class Watcher:
     topics: tuple[str, ...]
     shown: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
-    unrecovered: list[str] = field(default_factory=list)
+    missing: Counter[str] = field(default_factory=Counter)
+    """By topic, how many ids were passed over without a word."""
+
+    told_missing: Counter[str] = field(default_factory=Counter)
+    """By topic, how many ids `recovered: false` told this watcher to fetch by other ways."""
+
     reconnects: int = 0
 
     def __post_init__(self) -> None:
         self.shown = {topic: [] for topic in self.topics}
+        self._about: dict[tuple[str, Any], list[dict[str, Any]]] = {}
         self._stop = threading.Event()
         self._begun = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -44,17 +49,11 @@ class Watcher:
 
     def events(self, topic: str, subject: Any) -> list[dict[str, Any]]:
         """What was shown about one thing, in order."""
-        return [event for event in list(self.shown[topic]) if event["data"].get("id") == subject]
+        return list(self._about.get((topic, subject), ()))
 
     def gaps(self) -> list[str]:
-        """Ids within a topic are consecutive: a missing one was lost, a repeated one shown twice."""
-        found = []
-        for topic, events in self.shown.items():
-            ids = [event["id"] for event in events]
-            missing = sum(max(0, later - earlier - 1) for earlier, later in pairwise(ids))
-            if missing:
-                found.append(f"{self.role}/{topic}: {missing} ids were never shown")
-        return found + [f"{topic}: history did not reach back" for topic in self.unrecovered]
+        """Ids within a topic are consecutive: a missing one was lost without a word."""
+        return [f"{self.role}/{topic}: {many} ids were never shown" for topic, many in self.missing.items() if many]
 
     def twice(self) -> list[str]:
         found = []
@@ -88,13 +87,15 @@ class Watcher:
         topic = str(message.get("topic"))
         if message["type"] == "subscribed":
             if topic in self.positions and not message["recovered"]:
-                self.unrecovered.append(topic)
+                self.told_missing[topic] += message["position"] - self.positions[topic]
             if topic not in self.positions or not message["recovered"]:
                 self.positions[topic] = message["position"]
             if len(self.positions) == len(self.topics):
                 self._begun.set()
         elif message["type"] == "event" and message["id"] is not None:
             self.shown[topic].append(message)
-            self.positions[topic] = message["id"]
+            self._about.setdefault((topic, message["data"].get("id")), []).append(message)
+            self.missing[topic] += max(0, message["id"] - self.positions[topic] - 1)
+            self.positions[topic] = max(message["id"], self.positions[topic])
         elif message["type"] == "problem":
             raise ConnectionError(f"the socket of {self.role} answered {message}")

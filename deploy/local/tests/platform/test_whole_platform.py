@@ -8,12 +8,22 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+import amqp
+import psycopg
 import pytest
-from ochaq_local import guard, ports, processes
+import redis
+from amqp.exceptions import AccessRefused
+from campus import Campus, post
+from live import Watcher
+from ochaq_local import guard, ports, processes, remains
 from ochaq_local.instance import Instance
 from ochaq_platform import COMMAND, Platform
+from steps import STEPS, Story
 
 pytestmark = [pytest.mark.platform, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -149,18 +159,90 @@ def test_after_a_kill_of_everything_up_recovers(platform: Platform) -> None:
     assert all(row["ready"] for row in platform.processes().values())
 
 
-def test_after_a_kill_of_the_supervisor_alone_up_starts_afresh(platform: Platform) -> None:
+def test_after_a_kill_of_the_supervisor_alone_all_go_on_and_up_starts_afresh(platform: Platform) -> None:
+    platform.wait_ready()
+    before, said = platform.processes(), _said(platform)
     supervisor = int((platform.state / "run" / "supervisord.pid").read_text())
     os.kill(supervisor, signal.SIGKILL)
     guard.wait_gone([supervisor], 10)
-    orphans = platform.processes()
-    # One that wants to log at this moment ends, since nobody reads its pipe any more.
-    assert "running" in {row["state"] for row in orphans.values()}
+
+    student = everybody_talks(platform)
+    silent = {name for name, size in _said(platform).items() if size == said[name]}
+    assert silent & {"gateway-access", *processes.NAMES} == {"gateway"}, "this one's log is gateway-access"
+    time.sleep(5)
+    assert platform.processes() == before
     assert "without their supervisor" in platform.command("doctor", check=False).stdout
+
+    orphans = remains.living(Instance(platform.state))
+    assert len(orphans) > len(processes.NAMES)
     platform.up()
+    assert [name for pid, name in orphans.items() if guard.is_alive(pid)] == []
     after = platform.processes()
     assert [name for name, row in after.items() if not row["ready"]] == []
-    assert not {row["pid"] for row in orphans.values()} & {row["pid"] for row in after.values()}
+    with _campus(platform) as campus:
+        assert campus.client("manager").get(f"/api/v1/students/{student['id']}/").json() == student
+
+
+def _said(platform: Platform) -> dict[str, int]:
+    """How much every process has logged."""
+    return {log.stem: log.stat().st_size for log in (platform.state / "log").glob("*.log")}
+
+
+@contextmanager
+def _campus(platform: Platform) -> Iterator[Campus]:
+    campus = Campus.of(platform.state)
+    try:
+        yield campus
+    finally:
+        campus.close()
+
+
+def everybody_talks(platform: Platform) -> dict[str, Any]:
+    """Make every process write into its log; gives back a student that was added meanwhile."""
+    with _campus(platform) as campus:
+        with Watcher(campus, "manager") as watcher:
+            story = Story(campus, watcher, rows=300)
+            for _, step in STEPS:
+                step(story)
+        body = {"name": "Soup of orphans", "servings": 4}
+        assert post(campus.client("manager"), "/api/v1/recipes/", key="orphans", json=body).status_code == 201
+        _servers_talk(platform)
+        _beat_talks(platform)
+        return story.real
+
+
+def _servers_talk(platform: Platform) -> None:
+    port = json.loads((platform.state / "ports.json").read_text())
+    password = json.loads((platform.state / "secrets.json").read_text())["redis"]
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(f"postgresql://nobody:wrong@127.0.0.1:{port['postgres']}/ochaq_web")
+    with (
+        pytest.raises(AccessRefused),
+        closing(
+            amqp.Connection(f"127.0.0.1:{port['rabbitmq']}", userid="nobody", password="wrong", virtual_host="ochaq")
+        ) as connection,
+    ):
+        connection.connect()
+    with closing(redis.Redis(port=port["redis"], password=password)) as client:
+        client.bgrewriteaof()
+
+
+def _beat_talks(platform: Platform) -> None:
+    """It says something where web does not answer."""
+    said = _said(platform)["worker-beat"]
+    frozen = remains.of_process(Instance(platform.state), "web-serve")
+    deadline = time.monotonic() + 60
+    try:
+        for pid in frozen:
+            guard.send(pid, signal.SIGSTOP)
+        while _said(platform)["worker-beat"] == said:
+            assert time.monotonic() < deadline, "worker-beat says nothing"
+            time.sleep(0.1)
+    finally:
+        for pid in frozen:
+            guard.send(pid, signal.SIGCONT)
+    platform.wait_ready("worker-beat")
+    platform.wait_ready("web-serve")
 
 
 def test_two_ups_at_once_start_one_platform(platform: Platform) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from ochaq_local import guard
+from run_directories import fresh_directory, remove_directory
 
 # A parent with one child; both would live for a minute. The child's id is written to a file in the current folder.
 PARENT = """
@@ -135,3 +137,62 @@ def test_a_zombie_counts_as_gone() -> None:
         time.sleep(0.01)
     assert not guard.is_alive(finished.pid)
     finished.wait()
+
+
+TALKER = """
+import os, sys
+print("said", os.getuid(), os.getgroups(), flush=True)
+sys.stderr.write("and died of it")
+sys.exit(3)
+"""
+
+
+def _talk(spec: dict[str, Any], tmp_path: Path, log: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a process that says something, under a guard whose own standard output nobody reads any more."""
+    spec["command"] = ["/usr/bin/python3", "-c", TALKER]
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-I", "-S", guard.__file__, str(tmp_path / "spec.json"), str(log)]
+    try:
+        return subprocess.run(words, stdout=writer, stderr=writer, text=True, timeout=30, check=False)
+    finally:
+        os.close(writer)
+
+
+def test_a_process_appends_to_a_log_of_its_own(spec: dict[str, Any], tmp_path: Path) -> None:
+    log = tmp_path / "parent.log"
+    log.write_text("before\n")
+    assert _talk(spec, tmp_path, log).returncode == 3
+    before, said, died = log.read_text().splitlines()
+    assert (before, died) == ("before", "and died of it")
+    assert said.startswith(f"said {os.getuid()} ")
+
+
+def test_a_log_is_new_for_its_owner_alone_and_tells_of_the_guards_own_failures(
+    spec: dict[str, Any], tmp_path: Path
+) -> None:
+    log = tmp_path / "parent.log"
+    del spec["directory"]
+    assert _talk(spec, tmp_path, log).returncode == 1
+    assert "KeyError: 'directory'" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_that_cannot_be_opened_keeps_no_process_from_running(spec: dict[str, Any], tmp_path: Path) -> None:
+    assert _talk(spec, tmp_path, tmp_path / "no such folder" / "parent.log").returncode == 3
+    assert list(tmp_path.glob("no such*")) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_it_becomes_the_servers_user_after_it_has_opened_the_log(spec: dict[str, Any], tmp_path: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    home = fresh_directory("ochaq-guard-")
+    try:
+        account = [nobody.pw_uid, nobody.pw_gid]
+        os.chown(home, *account)
+        _talk({**spec, "directory": str(home), "stale": [], "account": account}, tmp_path, tmp_path / "parent.log")
+    finally:
+        remove_directory(home)
+    assert tmp_path.stat().st_mode & 0o077 == 0
+    assert (tmp_path / "parent.log").read_text().startswith(f"said {nobody.pw_uid} []\n")

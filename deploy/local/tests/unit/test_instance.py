@@ -1,3 +1,5 @@
+import configparser
+import json
 from pathlib import Path
 
 import pytest
@@ -65,7 +67,7 @@ def test_no_secret_is_in_the_supervisors_configuration(instance: Instance, monke
     text = (instance.state / "supervisord.conf").read_text()
     assert not [name for name, secret in instance.secrets.items() if secret in text]
     specs = sorted((instance.data / "run").glob("*.json"))
-    assert len(specs) == len(processes.NAMES) + 1
+    assert {path.stem for path in specs} == {*processes.NAMES, "objectstore", "log-keeper"}
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in specs)
     assert not [
         process.name
@@ -73,3 +75,18 @@ def test_no_secret_is_in_the_supervisors_configuration(instance: Instance, monke
         for word in process.command
         if instance.secrets["s3_secret_key"] in word
     ]
+
+
+def test_every_program_is_given_a_log_of_its_own(instance: Instance) -> None:
+    instance.run.mkdir(parents=True)
+    supervisor.configure(instance, table.all_processes(instance))
+    read = configparser.RawConfigParser()
+    read.read(instance.state / "supervisord.conf")
+    programs = {name.partition(":")[2]: read[name] for name in read.sections() if name.startswith("program:")}
+    assert set(programs) == {*processes.NAMES, "log-keeper"}
+    for name, program in programs.items():
+        assert program["command"].split()[-1] == str(instance.logs / f"{name}.log")
+        assert program["stdout_logfile"] == "NONE"
+        spec = json.loads((instance.data / "run" / f"{name}.json").read_text())
+        other = instance.account.is_other and name in (*processes.SERVERS, "gateway")
+        assert spec["account"] == (list(instance.account.owner) if other else None)

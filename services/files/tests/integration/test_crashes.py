@@ -125,7 +125,8 @@ def test_an_object_that_no_row_knows_is_removed_after_its_grace(open_house: Any,
     assert strange.exists()
 
 
-def test_killed_at_any_instant_nothing_acknowledged_is_lost(open_house: Any, person: str) -> None:
+@pytest.mark.parametrize("kills", [3, pytest.param(12, marks=[pytest.mark.long, pytest.mark.timeout(400)])])
+def test_killed_at_any_instant_nothing_acknowledged_is_lost(open_house: Any, person: str, kills: int) -> None:
     house = open_house(OCHAQ_CLAIM_LEASE_SECONDS="1")
     chance = random.Random(11)
     contents = [os.urandom(chance.choice([500, 40_000, 1_500_000])) for _ in range(12)]
@@ -143,7 +144,7 @@ def test_killed_at_any_instant_nothing_acknowledged_is_lost(open_house: Any, per
             except httpx.TransportError:
                 return
 
-    for round_ in range(6):
+    for round_ in range(kills):
         serve = house.start("serve")
         threads = [threading.Thread(target=keep_uploading, args=(serve, round_ * 10 + n)) for n in range(4)]
         for thread in threads:

@@ -87,11 +87,12 @@ def test_a_file_whose_event_was_lost_is_processed_by_the_sweep(running: None, ho
     assert settled(house, client, file["id"])["kind"] == "text"
 
 
+@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=[pytest.mark.long, pytest.mark.timeout(400)])])
 def test_the_consumer_killed_again_and_again_settles_every_file_once(
-    house: Any, client: httpx.Client, running: None
+    house: Any, client: httpx.Client, running: None, kills: int
 ) -> None:
     files = []
-    for round_ in range(4):
+    for round_ in range(kills):
         extra = house.start("consume")
         files += [upload(client, f"{round_}-{index}.txt", f"{round_} {index}".encode())["id"] for index in range(10)]
         extra.kill()

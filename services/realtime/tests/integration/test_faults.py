@@ -95,9 +95,7 @@ async def test_a_redis_that_comes_back_empty_is_signalled_on_the_open_socket(sta
     assert before < told["position"] < after
 
 
-@pytest.mark.parametrize("server", SERVERS)
-async def test_a_revoked_session_is_cut_at_once_and_no_other(start: Any, servers: Any, server: str) -> None:
-    realtime = start(servers.redis_url(db=12), OCHAQ_REALTIME_SERVER=server)
+async def test_a_revoked_session_is_cut_at_once_and_no_other(realtime: Any) -> None:
     user = realtime.someone()
     async with (
         realtime.client(user, session="gone") as gone,

@@ -222,14 +222,15 @@ class Interleavings(RuleBasedStateMachine):
             self.redis.close()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("examples", [10, pytest.param(120, marks=pytest.mark.long)])
 def test_whatever_the_order_nothing_is_lost_and_nothing_comes_twice(
-    own_redis: Any, monkeypatch: pytest.MonkeyPatch
+    own_redis: Any, monkeypatch: pytest.MonkeyPatch, examples: int
 ) -> None:
     monkeypatch.setattr("ochaq_realtime.hub.FIRST_PAUSE", 0.005)
     Interleavings.redis_url = own_redis.url
     few = settings(
-        max_examples=25,
+        max_examples=examples,
         stateful_step_count=30,
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -80,10 +80,21 @@ def kept(redis: Any, stream: str) -> list[dict[str, Any]]:
     return [orjson.loads(fields[b"d"]) for _, fields in redis.xrange(live.stream_key(stream))]
 
 
-async def test_events_reach_the_sockets_of_those_they_are_for(start: Any, servers: Any, bus: Any) -> None:
-    url = servers.redis_url(db=13)
-    start(url, "consume", OCHAQ_AMQP_URL=bus.url)
-    realtime = start(url)
+@pytest.fixture(scope="module")
+def redis_url(servers: Any) -> str:
+    return str(servers.redis_url(db=13))
+
+
+@pytest.fixture(scope="module")
+def consume(start: Any, redis_url: str, bus: Any) -> Any:
+    """One projector for all tests but those that take its Redis away; each test has people of its own."""
+    return start(redis_url, "consume", OCHAQ_AMQP_URL=bus.url)
+
+
+async def test_events_reach_the_sockets_of_those_they_are_for(
+    start: Any, redis_url: str, consume: Any, bus: Any
+) -> None:
+    realtime = start(redis_url)
     user = realtime.someone()
     async with realtime.client(user, "manager", session="s9") as client:
         await client.subscribe("students")
@@ -104,8 +115,7 @@ async def test_events_reach_the_sockets_of_those_they_are_for(start: Any, server
         assert await client.close_code() == 4401
 
 
-def test_an_event_delivered_again_is_kept_once(start: Any, servers: Any, bus: Any) -> None:
-    consume = start(servers.redis_url(db=13), "consume", OCHAQ_AMQP_URL=bus.url)
+def test_an_event_delivered_again_is_kept_once(consume: Any, bus: Any) -> None:
     user = consume.someone()
     bus.emit(job(user, 1), job(user, 2), times=3)
     marker = consume.someone()
@@ -114,10 +124,7 @@ def test_an_event_delivered_again_is_kept_once(start: Any, servers: Any, bus: An
     assert [e["data"]["progress"]["done"] for e in kept(consume.redis, live.personal(user))] == [1, 2]
 
 
-def test_events_in_any_order_and_many_times_never_show_a_job_going_back(
-    start: Any, servers: Any, bus: Any, rnd: Random
-) -> None:
-    consume = start(servers.redis_url(db=13), "consume", OCHAQ_AMQP_URL=bus.url)
+def test_events_in_any_order_and_many_times_never_show_a_job_going_back(consume: Any, bus: Any, rnd: Random) -> None:
     user = consume.someone()
     states = [job(user, done) for done in range(9)] + [job(user, 9, "succeeded")]
     events = [CloudEvent.of(fact, subject="j1", version=number) for number, fact in enumerate(states, 1)] * 5
@@ -132,8 +139,7 @@ def test_events_in_any_order_and_many_times_never_show_a_job_going_back(
     assert (numbers[-1], shown[-1]["status"]) == (9, "succeeded")
 
 
-def test_a_poison_message_parks_itself_and_not_its_neighbours(start: Any, servers: Any, bus: Any) -> None:
-    consume = start(servers.redis_url(db=13), "consume", OCHAQ_AMQP_URL=bus.url)
+def test_a_poison_message_parks_itself_and_not_its_neighbours(consume: Any, bus: Any) -> None:
     user = consume.someone()
     before = bus.depth(topology.DEAD_QUEUE)
     good = CloudEvent.of(job(user, 1), subject="s", version=1)
@@ -157,8 +163,8 @@ def test_an_outage_of_redis_loses_nothing_and_parks_nothing(start: Any, own_redi
     eventually(lambda: len(kept(consume.redis, live.personal(user))) == 1)
     own_redis.kill()
     bus.emit(job(user, 2), job(user, 3))
-    time.sleep(4)
-    assert consume.get("/readyz").status_code == 503
+    eventually(lambda: consume.get("/readyz").status_code == 503)
+    time.sleep(1)  # for tries that fail
     own_redis.start()
     eventually(lambda: len(kept(consume.redis, live.personal(user))) == 2)
     assert [e["data"]["progress"]["done"] for e in kept(consume.redis, live.personal(user))] == [2, 3]

@@ -227,11 +227,10 @@ class Campus:
 
 
 @contextmanager
-def opened(servers: Servers, directory: Path) -> Iterator[Campus]:
+def opened(servers: Servers, amqp: str, directory: Path) -> Iterator[Campus]:
     """A campus with nothing started yet; what was started is killed at the end, and its last words are shown."""
     create_keys(directory / "keys", ["web", "search"])
     web = StandIn()
-    amqp = servers.amqp_url()
     environment = {
         "PATH": os.environ["PATH"],
         "OCHAQ_MODE": "test",
@@ -262,16 +261,23 @@ def opened(servers: Servers, directory: Path) -> Iterator[Campus]:
                 sys.stdout.write(f"--- {name}\n{log.read_text()[-4000:]}\n")
 
 
+@pytest.fixture(scope="session")
+def quiet_vhost(servers: Servers) -> str:
+    """For one campus after the other: nothing is published there, so none of them finds what another left."""
+    return servers.amqp_url()
+
+
 @pytest.fixture
-def campus(servers: Servers, tmp_path: Path) -> Iterator[Campus]:
+def campus(servers: Servers, quiet_vhost: str, tmp_path: Path) -> Iterator[Campus]:
     """A campus of this test's own, nothing started."""
-    with opened(servers, tmp_path) as campus:
+    with opened(servers, quiet_vhost, tmp_path) as campus:
         yield campus
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_campus(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
-    with opened(servers, tmp_path_factory.mktemp("campus")) as campus:
+    """One for all tests that leave it running, each with a last name of its own (`turn`)."""
+    with opened(servers, servers.amqp_url(), tmp_path_factory.mktemp("campus")) as campus:
         campus.start("index", "serve")
         campus.ready("index")
         campus.ready("serve")

@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from ochaq_search.engines.tantivy.engine import TantivyEngine
 
-KILLS = 12
 ROWS = 400
 # Commits batches for ever and says after each commit how many students there are.
 PROGRAM = """
@@ -34,11 +34,12 @@ while True:
 """.replace("ROWS", str(ROWS))
 
 
-def test_an_index_survives_a_kill_at_any_instant(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+def test_an_index_survives_a_kill_at_any_instant(tmp_path: Path, kills: int) -> None:
     rnd = random.Random(11)
     engine = TantivyEngine(tmp_path / "index", writer_bytes=15_000_000)
     committed = 0
-    for _ in range(KILLS):
+    for _ in range(kills):
         with subprocess.Popen([sys.executable, "-c", PROGRAM, str(engine.root)], stdout=subprocess.PIPE) as process:
             assert process.stdout
             said = [process.stdout.readline()]

@@ -12,7 +12,8 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from ochaq_web.accounts import schema, services  # noqa: F401 - the schema registers itself
+        from ochaq_web.accounts import changes, schema, services  # noqa: F401 - the schema registers itself
         from ochaq_web.core.events import register_ticker
 
         register_ticker("accounts.sweep", 3600, services.sweep)
+        changes.watch()

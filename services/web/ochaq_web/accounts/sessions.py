@@ -9,6 +9,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.cached_db import SessionStore as CachedDBStore
 
 from ochaq_web.accounts.models import Session
+from ochaq_web.core import standing
 
 
 class SessionStore(CachedDBStore):
@@ -25,3 +26,9 @@ class SessionStore(CachedDBStore):
         user_id = data.get(SESSION_KEY)
         row.user_id = UUID(user_id) if user_id else None
         return row
+
+    def delete(self, session_key: str | None = None) -> None:
+        ended = session_key or self.session_key
+        # First: whatever becomes of the row, nobody is let in by memory whose session was to end.
+        standing.forget_session(ended)
+        super().delete(session_key)

@@ -29,7 +29,7 @@ Door = Callable[..., HttpResponse]
 
 LIST = [OpenApiParameter("limit", int), OpenApiParameter("cursor", str)]
 FILTERS = [OpenApiParameter(name, str) for name in ("q", "tag", "food")]
-IF_MATCH = [OpenApiParameter("If-Match", str, OpenApiParameter.HEADER)]
+CHANGING = [OpenApiParameter("If-Match", str, OpenApiParameter.HEADER), PARAMETER]
 
 
 def unless_bearer(read: Door, view: Door) -> Door:
@@ -78,15 +78,18 @@ class RecipeById(CookbookView):
     def get(self, request: Request, recipe_id: int) -> HttpResponse:
         return recipe_detail(request._request, recipe_id)
 
-    @extend_schema(operation_id="recipes_replace", parameters=IF_MATCH, request=RecipeInput, responses=RecipeOutput)
+    @extend_schema(operation_id="recipes_replace", parameters=CHANGING, request=RecipeInput, responses=RecipeOutput)
+    @idempotent
     def put(self, request: Request, recipe_id: int) -> HttpResponse:
         return _change(request, recipe_id, RecipeInput)
 
-    @extend_schema(operation_id="recipes_change", parameters=IF_MATCH, request=RecipePatch, responses=RecipeOutput)
+    @extend_schema(operation_id="recipes_change", parameters=CHANGING, request=RecipePatch, responses=RecipeOutput)
+    @idempotent
     def patch(self, request: Request, recipe_id: int) -> HttpResponse:
         return _change(request, recipe_id, RecipePatch)
 
-    @extend_schema(operation_id="recipes_remove", parameters=IF_MATCH, responses={204: None})
+    @extend_schema(operation_id="recipes_remove", parameters=CHANGING, responses={204: None})
+    @idempotent
     def delete(self, request: Request, recipe_id: int) -> HttpResponse:
         services.recipe_remove(recipe_id=recipe_id, guard=guard(request._request))
         return Response(status=204)

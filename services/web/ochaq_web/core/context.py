@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ochaq_web import __version__
 from ochaq_web.core.policy import Act, allows, roles_of
+from ochaq_web.core.standing import Remembered
 
 # label, address, icon, who sees it
 PLACES = [
@@ -57,16 +58,20 @@ def _me(request: HttpRequest) -> dict[str, Any]:
             "is_staffish": False,
             "can_see_ops": False,
             "can_administer": False,
+            "stands_in": False,
         }
     roles = sorted(roles_of(user))
+    stands_in = isinstance(user, Remembered)
     return {
-        "id": str(user.pk),
-        "name": user.name or user.email,
-        "email": user.email,
+        # Whoever is only remembered has no sockets, no jobs and no account to open: all of that asks the database.
+        "id": None if stands_in else str(user.pk),
+        "name": user.name if stands_in else user.name or user.email,
+        "email": "" if stands_in else user.email,
         "roles": roles,
         "is_staffish": allows(user, Act.STUDENTS_READ),
         "can_see_ops": allows(user, Act.OPS_SEE),
         "can_administer": user.is_staff,
+        "stands_in": stands_in,
     }
 
 

@@ -1,4 +1,8 @@
-"""Idempotency-Key for API views that create: `@idempotent` on the method is all a view does."""
+"""Idempotency-Key for API views that write: `@idempotent` on the method is all a view does.
+
+Creating needs it so that a repetition creates nothing more. A change needs it too: a request that was given up may
+still sit in a process that stands still, and would be carried out later, over changes that were made in the meantime.
+"""
 
 from __future__ import annotations
 
@@ -74,6 +78,8 @@ def _rendered(response: HttpResponse) -> HttpResponse:
         return response
     content = b"" if response.data is None else HouseJSON().render(response.data)
     plain = HttpResponse(content, status=response.status_code, content_type="application/json")
+    if not content:
+        del plain.headers["Content-Type"]
     for name, value in response.headers.items():
         # DRF decides the type when it renders; until then the header holds Django's guess.
         if name != "Content-Type":

@@ -19,6 +19,7 @@ from ochaq_shared.postgres import BoundedConnection, outage, patience
 from ochaq_shared.problems import CONTENT_TYPE, Problem
 
 from ochaq_web.config.environment import environment
+from ochaq_web.core.postgres.absence import absence
 
 # The gateway sends lengths; only other services stream to us, and none of them sends more than this at once.
 MOST_BYTES = 32 * 1024 * 1024
@@ -142,6 +143,7 @@ def health_of(process: str, *, stall_after: float | None = None) -> Health:
 def check_database() -> None:
     # A connection of its own: a probe must see the server, not a pooled connection that may hide its absence.
     with (
+        absence.noted(),
         patience(CHECK_SECONDS),
         BoundedConnection.connect(environment().database_url, connect_timeout=2, autocommit=True) as connection,
     ):

@@ -15,9 +15,11 @@ from ochaq_web.core.internal import internal_door
 from ochaq_web.jobs import schedules, services
 from ochaq_web.jobs.live import tell_progress
 from ochaq_web.jobs.maintenance import sweep
+from ochaq_web.jobs.models import Job
 
 Worker = Annotated[str, Meta(min_length=1, max_length=128)]
 Fence = Annotated[int, Meta(ge=1, le=2**53)]
+MOST_AT_ONCE = 100
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 
 
@@ -57,6 +59,19 @@ class Finish(Struct):
     checkpoint: dict[str, Any] | None = None
 
 
+class Claims(Struct):
+    worker: Worker
+    jobs: Annotated[list[uuid.UUID], Meta(min_length=1, max_length=MOST_AT_ONCE)]
+
+
+class Ended(Finish, kw_only=True):
+    id: uuid.UUID
+
+
+class Finishes(Struct):
+    jobs: Annotated[list[Ended], Meta(min_length=1, max_length=MOST_AT_ONCE)]
+
+
 class Child(Struct):
     kind: str
     params: dict[str, Any] = {}
@@ -76,7 +91,17 @@ class Release(Struct):
 @internal_door(Claim)
 def claim(asked: Claim, job_id: uuid.UUID) -> dict[str, Any]:
     """`{"worker"}` → the job, its fence, how long this run may last, and how its children ended."""
-    job = services.job_claim(job_id=job_id, worker=asked.worker)
+    return _claimed(services.job_claim(job_id=job_id, worker=asked.worker))
+
+
+@internal_door(Claims)
+def claims(asked: Claims) -> dict[str, Any]:
+    """`{"worker", "jobs": [id]}` → `{"claims", "refused"}`: what `claim` answers, of each, and the other ids."""
+    taken, refused = services.jobs_claim(job_ids=asked.jobs, worker=asked.worker)
+    return {"claims": [_claimed(job) for job in taken], "refused": refused}
+
+
+def _claimed(job: Job) -> dict[str, Any]:
     return {
         "id": job.id,
         "kind": job.kind,
@@ -106,15 +131,25 @@ def heartbeat(asked: Heartbeat, job_id: uuid.UUID) -> dict[str, Any]:
 @internal_door(Finish)
 def finish(asked: Finish, job_id: uuid.UUID) -> dict[str, Any]:
     """`{"fence", "status", "result", "error", "checkpoint"}` → `{"status"}`."""
-    job = services.job_finish(
-        job_id=job_id,
-        fence=asked.fence,
-        status=asked.status,
-        result=asked.result,
-        error=None if asked.error is None else to_builtins(asked.error),
-        checkpoint=asked.checkpoint,
-    )
-    return {"status": str(job.status)}
+    return {"status": str(services.job_finish(**_ending(asked, job_id)).status)}
+
+
+@internal_door(Finishes)
+def finishes(asked: Finishes) -> dict[str, Any]:
+    """`{"jobs": [finish with "id"]}` → `{"jobs": {id: status}}`; for one refused the code of its problem."""
+    ended = services.jobs_finish(runs=[_ending(one, one.id) for one in asked.jobs])
+    return {"jobs": {str(job_id): status for job_id, status in ended}}
+
+
+def _ending(asked: Finish, job_id: uuid.UUID) -> dict[str, Any]:
+    return {
+        "job_id": job_id,
+        "fence": asked.fence,
+        "status": asked.status,
+        "result": asked.result,
+        "error": None if asked.error is None else to_builtins(asked.error),
+        "checkpoint": asked.checkpoint,
+    }
 
 
 @internal_door(Children)

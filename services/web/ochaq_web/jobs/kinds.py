@@ -71,6 +71,7 @@ PRODUCT_KINDS = (
 TEST_KINDS = (
     Kind("test.noop", params.Nothing, Act.JOBS_USE, "jobs.short", deadline_seconds=60),
     Kind("test.steps", params.Steps, Act.JOBS_USE, "jobs.long"),
+    Kind("test.nap", params.Nap, Act.JOBS_USE, "jobs.short", deadline_seconds=600),
     Kind("test.transient", params.Transient, Act.JOBS_USE, "jobs.short", deadline_seconds=60),
     Kind("test.stubborn", params.Stubborn, Act.JOBS_USE, "jobs.long"),
     Kind("test.crash", params.Nothing, Act.JOBS_USE, "jobs.short", deadline_seconds=60),

@@ -70,6 +70,10 @@ class Transient(Params):
     after_seconds: float | None = Field(default=None, ge=0, le=3600)
 
 
+class Nap(Params):
+    seconds: float = Field(default=1.0, ge=0, le=600)
+
+
 class Stubborn(Params):
     seconds: float = Field(default=60.0, ge=0, le=3600)
 

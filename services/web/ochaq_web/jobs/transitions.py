@@ -1,4 +1,4 @@
-"""One statement for each change of a job: the row, its line in the timeline and its fact in the outbox.
+"""One statement for each change of a job, or of many: the rows, their lines in the timeline and facts in the outbox.
 
 A busy site spends most of its jobs' cost here, so a change is one round trip and is prepared once per connection. The
 fact is therefore written by SQL, from the row as the change left it; tests hold it against the model in `shared`.
@@ -31,10 +31,10 @@ _JSON_AT = [place for place, field in enumerate(Job._meta.concrete_fields) if is
 COLUMNS = ", ".join(f"changed.{name}" for name in _FIELDS)
 
 _FACT = insertion(f"""
-  SELECT %(event_id)s, '{JobChanged.event_type}', '{JobChanged.source}', id::text, version, %(shard)s,
+  SELECT {{event_id}}, '{JobChanged.event_type}', '{JobChanged.source}', id::text, version, {{shard}},
     {int(JobChanged.lane)}, '{EVENTS_EXCHANGE}', '{JobChanged.event_type}', jsonb_build_object(),
     jsonb_build_object(
-      'specversion', '1.0', 'id', %(event_id)s::uuid::text, 'type', '{JobChanged.event_type}',
+      'specversion', '1.0', 'id', {{event_id}}::text, 'type', '{JobChanged.event_type}',
       'source', '{JobChanged.source}', 'subject', id::text, 'time', %(time)s::text,
       'datacontenttype', 'application/json', 'version', version,
       'requestid', %(request_id)s::text, 'traceparent', %(traceparent)s::text,
@@ -42,18 +42,25 @@ _FACT = insertion(f"""
         'id', id::text, 'kind', kind, 'status', status,
         'progress', jsonb_build_object('done', progress_done, 'total', progress_total),
         'result', result, 'error', error, 'owner', coalesce(owner_id::text, ''), 'attempt', attempt, 'params', params))
-  FROM changed
+  FROM changed{{envelopes}}
 """)  # noqa: S608 - only constants of the code
+_ENVELOPE = {"event_id": "%(event_id)s::uuid", "shard": "%(shard)s::int", "envelopes": ""}
+_ENVELOPES = {"event_id": "event_id", "shard": "shard", "envelopes": " JOIN envelope ON envelope.of = changed.id"}
 
 # `changed` is the changed row, `told` its line in the timeline, `fact` what the world hears (contract.md, "Events").
 _STATEMENT = f"""
-WITH changed AS ({{change}} RETURNING *),
+WITH {{given}}changed AS ({{change}} RETURNING job.*{{returning}}),
 told AS (
   INSERT INTO job_event (job_id, seq, kind, actor, data)
   SELECT id, version, {{event}}, {{actor}}, jsonb_strip_nulls({{data}}) FROM changed),
-fact AS ({_FACT})
+fact AS ({{fact}}){{then}}
 SELECT {COLUMNS}{{more}} FROM changed
 """  # noqa: S608 - only constants of the code
+
+_GIVEN = """
+given AS (SELECT * FROM jsonb_to_recordset(%(given)s::jsonb) AS one(id uuid, event_id uuid, shard int{columns})),
+envelope AS (SELECT id AS of, event_id, shard FROM given),
+"""
 
 
 def statement(
@@ -63,7 +70,45 @@ def statement(
 
     The other parts are SQL over the changed row; `more` are further columns of the answer (see `rows`).
     """
-    return _STATEMENT.format(change=change, event=event, actor=actor, data=data, more=f", {more}" if more else "")
+    return _STATEMENT.format(
+        change=change,
+        event=event,
+        actor=actor,
+        data=data,
+        more=_also(more),
+        fact=_FACT.format(**_ENVELOPE),
+        given="",
+        returning="",
+        then="",
+    )
+
+
+def statement_of_many(
+    change: str,
+    event: str,
+    *,
+    columns: str = "",
+    actor: str = "%(actor)s::text",
+    data: str = "'{}'::jsonb",
+    more: str = "",
+    returning: str = "",
+    then: str = "",
+) -> str:
+    """As `statement`, for `change_many`: `change` reads the rows of `given`, which have an id and these `columns`.
+
+    `columns` are names with types, `returning` further columns of `changed`, `then` further changes, as `name AS (…)`.
+    """
+    return _STATEMENT.format(
+        change=change,
+        event=event,
+        actor=actor,
+        data=data,
+        more=_also(more),
+        fact=_FACT.format(**_ENVELOPES),
+        given=_GIVEN.format(columns=_also(columns)),
+        returning=_also(returning),
+        then=_also(then),
+    )
 
 
 def change(sql: str, job_id: UUID, values: Mapping[str, Any], more: Sequence[str] = ()) -> Job | None:
@@ -71,12 +116,21 @@ def change(sql: str, job_id: UUID, values: Mapping[str, Any], more: Sequence[str
 
     Outside a transaction it commits by itself.
     """
-    job = run(sql, {**values, **_envelope(job_id)}, more)
+    job = run(sql, {**values, **_envelope(), "id": job_id, "event_id": UUID(uuid7()), "shard": _shard(job_id)}, more)
     if job is not None:
-        if connection.in_atomic_block:
-            failpoints.hit("outbox.inserted")
-        _wake()
+        _written()
     return job
+
+
+def change_many(
+    sql: str, given: Sequence[Mapping[str, Any]], values: Mapping[str, Any], more: Sequence[str] = ()
+) -> list[Job]:
+    """Run a statement of `statement_of_many`; answers the jobs that it changed, which may be fewer than were given."""
+    records = [{**one, "event_id": uuid7(), "shard": _shard(one["id"])} for one in given]
+    changed = rows(sql, {**values, **_envelope(), "given": Jsonb(records, dumps=orjson.dumps)}, more)
+    if changed:
+        _written()
+    return changed
 
 
 def run(sql: str, values: Mapping[str, Any], more: Sequence[str] = ()) -> Job | None:
@@ -114,15 +168,26 @@ def _parsed(value: Any) -> Any:
     return orjson.loads(value) if isinstance(value, str) else value
 
 
-def _envelope(job_id: UUID) -> dict[str, Any]:
+def _also(sql: str) -> str:
+    return f", {sql}" if sql else ""
+
+
+def _shard(job_id: UUID) -> int:
+    return shard_of(str(job_id))
+
+
+def _envelope() -> dict[str, Any]:
     return {
-        "id": job_id,
-        "event_id": UUID(uuid7()),
-        "shard": shard_of(str(job_id)),
         "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "request_id": current_request_id(),
         "traceparent": current_traceparent(),
     }
+
+
+def _written() -> None:
+    if connection.in_atomic_block:
+        failpoints.hit("outbox.inserted")
+    _wake()
 
 
 def _wake() -> None:

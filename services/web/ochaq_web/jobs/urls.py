@@ -29,6 +29,8 @@ api: list[URLPattern | URLResolver] = [
     path("jobs/<uuid:job_id>/retry/", apis.JobRetryView.as_view(), name="api-job-retry"),
 ]
 internal: list[URLPattern | URLResolver] = [
+    path("jobs/claims", doors.claims, name="internal-jobs-claim"),
+    path("jobs/finishes", doors.finishes, name="internal-jobs-finish"),
     path("jobs/<uuid:job_id>/claim", doors.claim, name="internal-job-claim"),
     path("jobs/<uuid:job_id>/heartbeat", doors.heartbeat, name="internal-job-heartbeat"),
     path("jobs/<uuid:job_id>/finish", doors.finish, name="internal-job-finish"),

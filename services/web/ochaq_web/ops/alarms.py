@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from ochaq_shared.bus import topology
 
 from ochaq_web.ops import broker
+from ochaq_web.ops.database import Finding
 
 # Three looks missed in a row, and no more than half a minute from an alarm to this page.
 LOOK_SECONDS = 3 * broker.EVERY_SECONDS
@@ -29,27 +30,48 @@ class Alarm:
 
 
 def alarms(
-    *, processes: Iterable[dict[str, Any]], queues: Any, outboxes: Iterable[dict[str, Any]], seen: dict[str, Any] | None
+    *,
+    processes: Iterable[dict[str, Any]],
+    queues: Any,
+    outboxes: Iterable[dict[str, Any]],
+    seen: dict[str, Any] | None,
+    database: Finding | None = None,
 ) -> list[Alarm]:
     """Everything that is wrong, the worst first."""
-    found = [*_broker(processes, seen), *_outboxes(outboxes), *_letters(queues, seen)]
+    found = [*_database(database), *_broker(processes, seen), *_outboxes(outboxes), *_letters(queues, seen)]
     return sorted(found, key=lambda alarm: alarm.level)
 
 
+def alarms_without_database(*, processes: Iterable[dict[str, Any]], queues: Any) -> list[Alarm]:
+    """What is wrong besides the database, as far as it can be known without it."""
+    return [*_blocked(processes, None), *_letters(queues, None)]
+
+
+def _database(found: Finding | None) -> Iterable[Alarm]:
+    """Whoever holds a connection goes on, so a full PostgreSQL may well show this page."""
+    if found is not None and not found.ok:
+        yield Alarm("error", f"{found.headline} {found.advice}")
+
+
 def _broker(processes: Iterable[dict[str, Any]], seen: dict[str, Any] | None) -> Iterable[Alarm]:
-    known = seen is not None and seen["seconds_ago"] <= LOOK_SECONDS
+    seen = seen if seen is not None and seen["seconds_ago"] <= LOOK_SECONDS else None
+    blocked = list(_blocked(processes, seen))
+    yield from blocked
+    if not blocked and seen is None:
+        yield Alarm(
+            "warning", _("Nobody has looked at RabbitMQ in the last half minute: look whether web-consume runs.")
+        )
+
+
+def _blocked(processes: Iterable[dict[str, Any]], seen: dict[str, Any] | None) -> Iterable[Alarm]:
     told = any("PublishingBlocked" in (row.get("detail") or "") for row in processes)
-    if told or (known and seen is not None and seen["publishing"] == "blocked"):
+    if told or (seen is not None and seen["publishing"] == "blocked"):
         yield Alarm(
             "error",
             _(
                 "RabbitMQ takes no messages: its memory or disk alarm is on. Free space on its machine. Nothing is"
                 " lost; everything waits in the outbox and goes on by itself."
             ),
-        )
-    elif not known:
-        yield Alarm(
-            "warning", _("Nobody has looked at RabbitMQ in the last half minute: look whether web-consume runs.")
         )
 
 

@@ -16,22 +16,24 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ochaq_web.core.policy import Act, allows, page, require
 from ochaq_web.core.redirects import see_other
 from ochaq_web.jobs import selectors as jobs
-from ochaq_web.ops import actions, letters, probes, selectors
+from ochaq_web.ops import actions, database, letters, probes, selectors
 from ochaq_web.ops.alarms import alarms
 from ochaq_web.ops.forms import LettersForm
+from ochaq_web.ops.outage import stands_in
 
 
 @require_safe
 @never_cache
+@stands_in(Act.OPS_SEE)
 @page(Act.OPS_SEE)
 def index(request: HttpRequest) -> HttpResponse:
     """Is everything well?"""
-    looks = (probes.processes, probes.queues, probes.caches, probes.outboxes)
-    services, queues, caches, others = probes.together(*looks)
+    looks = (probes.processes, probes.queues, probes.caches, probes.outboxes, database.look)
+    services, queues, caches, others, found = probes.together(*looks)
     seen = selectors.broker_seen()
     outboxes = [probes.outbox(), *others]
     context = {
-        "alarms": alarms(processes=services, queues=queues, outboxes=outboxes, seen=seen),
+        "alarms": alarms(processes=services, queues=queues, outboxes=outboxes, seen=seen, database=found),
         "services": services,
         "queues": queues,
         "caches": caches,

@@ -56,15 +56,25 @@ class StudentDetailView(StudentView):
     def get(self, request: Request, student_id: int) -> Response:
         return Response(student_fields(selectors.student_by_id(student_id)))
 
-    @extend_schema(operation_id="students_replace", request=StudentInput, responses=StudentShape)
+    @extend_schema(
+        operation_id="students_replace", parameters=[PARAMETER], request=StudentInput, responses=StudentShape
+    )
+    @idempotent
     def put(self, request: Request, student_id: int) -> Response:
         return self._change(student_id, _read(request))
 
-    @extend_schema(operation_id="students_change", request=StudentInput(partial=True), responses=StudentShape)
+    @extend_schema(
+        operation_id="students_change",
+        parameters=[PARAMETER],
+        request=StudentInput(partial=True),
+        responses=StudentShape,
+    )
+    @idempotent
     def patch(self, request: Request, student_id: int) -> Response:
         return self._change(student_id, _read(request, partial=True))
 
-    @extend_schema(operation_id="students_remove", responses={204: None})
+    @extend_schema(operation_id="students_remove", parameters=[PARAMETER], responses={204: None})
+    @idempotent
     def delete(self, request: Request, student_id: int) -> Response:
         services.student_delete(student_id=student_id)
         return Response(status=204)

@@ -8,15 +8,14 @@ import time
 
 import httpx
 import pytest
-from breakable_postgres import BreakablePostgres, Callers, timed
+from breakable_postgres import BreakablePostgres, timed
+from failing_database import Service, wait_ready
 from free_ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 PASSWORD = "salt and pepper 42"
 STUDENTS = "/api/v1/students/"
-# What a request may take while the server does not answer: one wait (4.5 s), and the way there and back.
-LIMIT = 6.0
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def processes(house, tmp_path_factory):
     status.write_text(json.dumps([{**row, "host": "127.0.0.1", "kind": "service"} for row in rows]))
     try:
         for _, url, _ in started.values():
-            ready(url, 200)
+            wait_ready(url, 200)
         yield started
     finally:
         for process, _, _ in started.values():
@@ -94,115 +93,40 @@ def _nobody_died(processes, open_client):
             assert time.monotonic() < deadline, "not back five seconds after the fault"
             time.sleep(0.05)
     for command, (process, url, log) in processes.items():
-        ready(url, 200)
+        wait_ready(url, 200)
         assert process.poll() is None, command
         said = log.read_text()
         assert '"request.failed"' not in said, said[-3000:]
         assert "worker" not in said or "respawn" not in said
 
 
-def ready(url, status, limit=20):
-    deadline = time.monotonic() + limit
-    while timed(lambda: httpx.get(f"{url}/readyz", trust_env=False, timeout=10)).status != status:
-        assert time.monotonic() < deadline, f"/readyz of {url} is not {status}"
-        time.sleep(0.1)
-
-
 def students(client):
     return client.get(STUDENTS)
 
 
-def alive(processes):
-    """How long the slowest `/livez` took."""
-    calls = [
-        timed(lambda url=url: httpx.get(f"{url}/livez", trust_env=False, timeout=10))
-        for _, url, _ in processes.values()
-    ]
-    assert [call.status for call in calls] == [200] * len(calls)
-    return max(call.seconds for call in calls)
+@pytest.fixture
+def web(postgres, processes, open_client):
+    return Service(postgres, [url for _, url, _ in processes.values()], students, open_client)
 
 
-def refused_properly(calls):
-    assert calls
-    assert {call.status for call in calls} == {503}
-    assert {call.code for call in calls} == {"unavailable"}
-    assert all("Retry-After" in call.headers for call in calls)
+def test_a_frozen_server_costs_each_request_seconds_and_no_process_its_life(web):
+    web.bears_a_freeze()
 
 
-def test_a_frozen_server_costs_each_request_seconds_and_no_process_its_life(postgres, processes, serve, open_client):
-    callers = Callers(students, open_client, count=8)
-    with callers.calling():
-        callers.wait_for(200, time.monotonic(), 5)
-        with postgres.frozen():
-            frozen = time.monotonic()
-            while time.monotonic() < frozen + 14:
-                assert alive(processes) < 1
-                time.sleep(0.1)
-            ready(serve, 503, limit=1)
-            thawed = time.monotonic()
-        assert callers.wait_for(200, thawed, 5) < 5
-    during = [call for call in callers.calls if frozen < call.ended < thawed]
-    refused_properly([call for call in during if call.ended > frozen + 0.2])
-    slowest = max(call.seconds for call in callers.calls)
-    assert slowest < LIMIT
-    # Most fail at once, because one has found out for all.
-    assert sum(call.seconds < 0.5 for call in during) > len(during) / 2
-
-
-def test_a_write_caught_by_a_frozen_server_is_refused_in_time_and_its_retry_succeeds(postgres, open_client):
+def test_a_write_caught_by_a_frozen_server_is_refused_in_time_and_its_retry_succeeds(web):
     student = {"first_name": "Ada", "last_name": "Aşçı", "email": "ada@school.example", "age": 20}
     key = {"Idempotency-Key": "frozen-1"}
-    with open_client() as client:
-        with postgres.frozen():
-            call = timed(lambda: client.post(STUDENTS, json=student, headers=key))
-            assert (call.status, call.code) == (503, "unavailable")
-            assert call.seconds < LIMIT
-        deadline = time.monotonic() + 3
-        while (answer := client.post(STUDENTS, json=student, headers=key)).status_code != 201:
-            assert answer.status_code in {409, 503}
-            assert time.monotonic() < deadline, "the key of a request that died is still running"
-            time.sleep(0.1)
-        again = client.post(STUDENTS, json=student, headers=key)
-        assert (again.status_code, again.content) == (201, answer.content)
+    web.bears_a_freeze_in_a_write(lambda client: client.post(STUDENTS, json=student, headers=key), retry=3)
 
 
-def test_a_crashed_server_is_503_and_everybody_is_back_when_it_is(postgres, processes, serve, open_client):
-    callers = Callers(students, open_client, count=8)
-    with callers.calling():
-        callers.wait_for(200, time.monotonic(), 5)
-        postgres.crash()
-        crashed = time.monotonic()
-        time.sleep(3)
-        assert alive(processes) < 1
-        ready(serve, 503, limit=1)
-        postgres.start()
-        accepting = time.monotonic()
-        assert callers.wait_for(200, accepting, 10) < 3
-        ready(processes["consume"][1], 200, limit=10)
-    assert {call.status for call in callers.calls} == {200, 503}
-    refused_properly([call for call in callers.calls if crashed + 0.1 < call.began < accepting - 1])
-    # No connection that died comes back out of the pool.
-    late = callers.between(accepting + 3, time.monotonic())
-    assert {call.status for call in late} <= {200}
+def test_a_crashed_server_is_503_and_everybody_is_back_when_it_is(web):
+    web.bears_a_crash()
 
 
-def test_a_server_without_free_connections_is_503_and_not_a_crash(postgres, processes, serve, open_client):
-    callers = Callers(students, open_client, count=8)
-    with callers.calling():
-        callers.wait_for(200, time.monotonic(), 5)
-        with postgres.crowded():
-            ready(serve, 503)
-            crowded = time.monotonic()
-            while time.monotonic() < crowded + 3:
-                assert alive(processes) < 1
-                time.sleep(0.1)
-            report = httpx.get(f"{serve}/readyz?verbose", trust_env=False).json()
-            free = time.monotonic()
-        assert callers.wait_for(200, free, 5) < 5
+def test_a_server_without_free_connections_is_503_and_not_a_crash(web, serve):
+    with web.bearing_a_crowd():
+        report = httpx.get(f"{serve}/readyz?verbose", trust_env=False).json()
     assert report["checks"]["database"]["ok"] is False, json.dumps(report)
-    # Connections that the service had go on serving; who finds none is told so.
-    assert {call.status for call in callers.calls} <= {200, 503}
-    assert max(call.seconds for call in callers.calls) < LIMIT
 
 
 @pytest.fixture
@@ -231,7 +155,7 @@ def test_a_page_says_it_too(postgres, operator):
 
 def test_operators_see_that_there_are_no_free_connections(postgres, serve, operator):
     with postgres.crowded():
-        ready(serve, 503)
+        wait_ready(serve, 503)
         page = operator.get("/ops/")
     assert page.status_code == 200
     assert "not ready" in page.text

@@ -1,4 +1,4 @@
-"""Idempotency-Key on creating API views."""
+"""Idempotency-Key on API views that write."""
 
 import threading
 import uuid
@@ -144,3 +144,42 @@ def test_the_same_key_while_the_first_request_runs_is_a_conflict(api):
     assert answers[0].status_code == 201
     assert send(client, key, "slow").json() == answers[0].json()
     assert Group.objects.filter(name="slow").count() == 1
+
+
+DOORS = {
+    "/api/v1/students/": (
+        {"first_name": "Ana", "last_name": "Diaz", "email": "ana@example.com", "age": 20},
+        [{"age": 21}, {"age": 22}],
+    ),
+    "/api/v1/recipes/": (
+        {"name": "Pilaf", "ingredients": [{"food": {"name": "rice"}, "amount": "0.250", "unit_of_measure": "kg"}]},
+        [{"servings": 5}, {"servings": 6}],
+    ),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("method", ["patch", "put"])
+def test_a_change_that_comes_once_more_undoes_nothing_that_was_changed_since(api, door, method):
+    client, (body, (early, late)) = api("manager"), DOORS[door]
+    made = client.post(door, body, format="json").json()
+    thing = f"{door}{made['id']}/"
+    change = getattr(client, method)
+    early, late = ({**({} if method == "patch" else body), **each} for each in (early, late))
+    first = change(thing, early, format="json", HTTP_IDEMPOTENCY_KEY="early")
+    after = change(thing, late, format="json", HTTP_IDEMPOTENCY_KEY="late").json()
+    # The first one again: given up by its sender, and carried out at last by a process that had stood still.
+    again = change(thing, early, format="json", HTTP_IDEMPOTENCY_KEY="early")
+    assert again.status_code == 200 and again.json() == first.json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert client.get(thing).json() == after
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_removal_that_comes_once_more_is_answered_as_the_first(api, door):
+    client, (body, _) = api("manager"), DOORS[door]
+    thing = f"{door}{client.post(door, body, format='json').json()['id']}/"
+    first = client.delete(thing, HTTP_IDEMPOTENCY_KEY="gone")
+    again = client.delete(thing, HTTP_IDEMPOTENCY_KEY="gone")
+    assert (first.status_code, again.status_code, first.content, again.content) == (204, 204, b"", b"")
+    assert client.delete(thing, HTTP_IDEMPOTENCY_KEY="other").status_code == 404

@@ -15,6 +15,10 @@ from ochaq_shared import failpoints
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 PASSWORD = "salt and pepper 42"
+# The parent takes two deaths within 5.5 seconds for a crash loop and ends, for the supervisor to start it afresh. So a
+# server rests between two deaths, and another one takes its turn.
+REST_SECONDS = 6.0
+SERVERS = 3
 # Until the next answer: granian starts another worker, which imports Django. Twice the limit of the fault matrix,
 # because tests share their cores with other tests.
 BACK_SECONDS = 6.0
@@ -42,7 +46,6 @@ def house(servers, process_environment, points):
         "OCHAQ_DEMO_PASSWORD": PASSWORD,
         "OCHAQ_PUBLIC_URL": "http://127.0.0.1:8080",
         "OCHAQ_DATABASE_URL": servers.database("web"),
-        "OCHAQ_BIND_PORT": str(free_port()),
         "OCHAQ_FAILPOINTS_FILE": str(points),
     }
     for command in ("migrate", "seed"):
@@ -51,19 +54,38 @@ def house(servers, process_environment, points):
 
 
 @pytest.fixture(scope="module")
-def client(house):
+def running(house):
+    """Some servers on one database: the client of each, and when it was last disturbed."""
+    ports = [free_port() for _ in range(SERVERS)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "ochaq_web", "serve"],
+            env={**house, "OCHAQ_BIND_PORT": str(port)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for port in ports
+    ]
+    clients = [httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) for port in ports]
+    wanted = {"username": "manager@ochaq.localhost", "password": PASSWORD}
+    for client in clients:
+        ready(client)
+        client.headers["Authorization"] = f"Bearer {client.post('/api/token/', json=wanted).json()['access']}"
+    yield dict.fromkeys(clients, 0.0)
+    for client, process in zip(clients, processes, strict=True):
+        client.close()
+        process.terminate()
+    for process in processes:
+        process.wait(30)
+
+
+@pytest.fixture
+def client(running):
     """A manager's client of one running server; what kills its worker leaves its parent to start another."""
-    server = subprocess.Popen(
-        [sys.executable, "-m", "ochaq_web", "serve"], env=house, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    url = f"http://127.0.0.1:{house['OCHAQ_BIND_PORT']}"
-    with httpx.Client(base_url=url, trust_env=False, timeout=10) as found:
-        ready(found)
-        wanted = {"username": "manager@ochaq.localhost", "password": PASSWORD}
-        found.headers["Authorization"] = f"Bearer {found.post('/api/token/', json=wanted).json()['access']}"
-        yield found
-    server.terminate()
-    server.wait(30)
+    rested = min(running, key=running.get)
+    time.sleep(max(0.0, running[rested] + REST_SECONDS - time.monotonic()))
+    yield rested
+    running[rested] = time.monotonic()
 
 
 def ready(client, limit=20):
@@ -116,14 +138,6 @@ def killed_at(point, points, client, table, key):
     with pytest.raises(httpx.TransportError):
         send(client, table, key)
     assert failpoints.fired(points, point) == 1
-    # The parent takes two deaths within seconds for a crash loop and ends, for the supervisor to start it afresh.
-    return time.monotonic()
-
-
-@pytest.fixture(autouse=True)
-def _not_two_deaths_in_a_row(client):
-    yield
-    time.sleep(6)
 
 
 @pytest.mark.parametrize("table", CREATE)

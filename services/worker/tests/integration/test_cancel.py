@@ -16,22 +16,20 @@ def cancelled_after(jobs, job_id: str, seconds: float) -> float:
     return time.monotonic() - asked
 
 
-def test_a_job_that_listens_stops_within_a_second(jobs, workers):
-    workers()
+def test_a_job_that_listens_stops_within_a_second(jobs, worker):
     for _ in range(3):
         job_id = jobs.start("test.steps", steps=600, seconds=60)
         jobs.wait_running(job_id, done=2)
         assert cancelled_after(jobs, job_id, 3) < 1
 
 
-def test_a_job_that_does_not_listen_is_ended_by_force_and_its_slot_is_free_again(house, jobs, workers):
-    main = workers()
+def test_a_job_that_does_not_listen_is_ended_by_force_and_its_slot_is_free_again(house, jobs, worker):
     job_id = jobs.start("test.stubborn", seconds=50)
     jobs.wait_running(job_id)
     wait_until(lambda: jobs.of(job_id)["started_at"], 5, "started")
     assert cancelled_after(jobs, job_id, 8) < 5
     assert jobs.wait(jobs.start("test.noop"), seconds=5)["status"] == "succeeded"
-    assert main.poll() is None
+    assert worker.poll() is None
     assert jobs.events(job_id).count("cancelled") == 1
 
 

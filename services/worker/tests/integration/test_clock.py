@@ -41,8 +41,8 @@ def made(house) -> int:
     return house.rows("SELECT count(*) FROM job WHERE owner_id IS NULL AND parent_id IS NULL")[0][0]
 
 
-def test_two_clocks_fire_each_slot_once(house, workers, schedule):
-    workers()  # a slot starts nothing while the job of the one before still runs
+def test_two_clocks_fire_each_slot_once(house, worker, schedule):
+    # A worker, because a slot starts nothing while the job of the one before still runs.
     before = started(house), made(house)
     beats = [house.start("ochaq_worker", "beat") for _ in range(2)]
     wait_until(lambda: started(house) >= before[0] + 4, 20, "four slots")

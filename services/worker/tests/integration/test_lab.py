@@ -67,7 +67,7 @@ def test_a_lap_whose_worker_is_killed_begins_anew_and_the_race_goes_on(
     house: Any, manager: httpx.Client, workers: Any
 ) -> None:
     victim = workers()
-    race = start(manager, rows=1000, rounds=1)
+    race = start(manager, rows=400, rounds=1)
     end = time.monotonic() + 30
     while house.rows("SELECT count(*) FROM lab_student")[0][0] < 100:
         assert time.monotonic() < end, "the naive lap did not begin"
@@ -77,14 +77,13 @@ def test_a_lap_whose_worker_is_killed_begins_anew_and_the_race_goes_on(
     done = wait(manager, race)
     assert done["status"] == "succeeded", done["error"]
     assert [row[2] for row in laps(house, race)] == ["succeeded", "succeeded"]
-    assert all((row[-1]["rows"], row[-1]["left"]) == (1000, 0) for row in laps(house, race))
+    assert all((row[-1]["rows"], row[-1]["left"]) == (400, 0) for row in laps(house, race))
 
 
 def test_a_race_whose_lap_failed_tells_so_and_runs_new_laps_when_tried_again(
-    house: Any, manager: httpx.Client, workers: Any
+    house: Any, manager: httpx.Client, worker: Any
 ) -> None:
-    workers()
-    race = start(manager, rows=600, rounds=1)
+    race = start(manager, rows=300, rounds=1)
     wait_for_laps(house, race, 2)
     lap = house.rows("SELECT id::text FROM job WHERE parent_id = %s ORDER BY id DESC LIMIT 1", race)[0][0]
     assert manager.post(f"/api/v1/jobs/{lap}/cancel/").status_code == 202

@@ -93,7 +93,7 @@ def test_long_jobs_that_one_worker_cannot_take_run_on_another(jobs, workers):
 def test_a_lost_connection_to_the_broker_neither_ends_a_long_job_nor_lets_in_more_of_them(house, jobs, workers):
     door = Door(house.environment["OCHAQ_AMQP_URL"])
     workers(OCHAQ_WORKER_CONCURRENCY="2", OCHAQ_AMQP_URL=door.url)
-    running, waiting = (jobs.start("test.steps", steps=20, seconds=10) for _ in range(2))
+    running, waiting = (jobs.start("test.steps", steps=20, seconds=seconds) for seconds in (10, 1))
     jobs.wait_running(running)
     door.shut()
     door.open()

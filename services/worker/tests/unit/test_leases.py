@@ -30,8 +30,8 @@ def holder(tmp_path):
 
 
 def test_the_slip_of_a_living_process_is_let_alone_and_that_of_a_dead_one_is_taken_up_once(tmp_path, holder):
-    told: list[tuple[str, str]] = []
-    watches = [Watch(tmp_path, lambda job, worker: told.append((job, worker))) for _ in range(2)]
+    told: list[tuple[str, str, bool]] = []
+    watches = [Watch(tmp_path, lambda job, worker, *, lost: told.append((job, worker, lost))) for _ in range(2)]
     for watch in watches:
         watch.look()
     assert told == []
@@ -39,17 +39,17 @@ def test_the_slip_of_a_living_process_is_let_alone_and_that_of_a_dead_one_is_tak
     holder.wait()
     for watch in watches:
         watch.look()
-    assert told == [("job-1", "host:1")] and list(tmp_path.iterdir()) == []
+    assert told == [("job-1", "host:1", True)] and list(tmp_path.iterdir()) == []
 
 
 def test_what_web_did_not_hear_is_told_again(tmp_path, holder):
     holder.kill()
     holder.wait()
 
-    def deaf(job: str, worker: str) -> None:
+    def deaf(job: str, worker: str, *, lost: bool) -> None:
         raise Unavailable("away")
 
-    def over(job: str, worker: str) -> None:
+    def over(job: str, worker: str, *, lost: bool) -> None:
         raise UpstreamProblem(409, {"code": "jobs.stale_fence"})
 
     Watch(tmp_path, deaf).look()
@@ -61,13 +61,13 @@ def test_what_web_did_not_hear_is_told_again(tmp_path, holder):
 def test_a_process_that_died_between_two_jobs_leaves_nothing_to_tell(tmp_path):
     slip = Slip(tmp_path, "host:2")
     with slip.holding("job-2"):
-        assert (tmp_path / "host:2").read_text() == "job-2"
+        assert (tmp_path / "host:2").read_text() == "job-2\n\n"
     assert (tmp_path / "host:2").read_text() == ""
 
 
 def test_a_watch_that_leaves_takes_nothing_up(tmp_path, holder):
     told: list[str] = []
-    watch = Watch(tmp_path, lambda job, worker: told.append(job))
+    watch = Watch(tmp_path, lambda job, worker, *, lost: told.append(job))
     watch.stop()
     holder.kill()
     holder.wait()

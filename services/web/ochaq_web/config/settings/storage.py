@@ -1,5 +1,6 @@
 """The database and the caches."""
 
+import sys
 from typing import Any
 
 from ochaq_shared.postgres import BoundedConnection
@@ -20,6 +21,8 @@ def database(url: str, threads: int) -> dict[str, Any]:
     entry: dict[str, Any] = {known[key]: value for key, value in parts.items() if key in known}
     rest = {key: value for key, value in parts.items() if key not in known}
     options = {"connect_timeout": 2, "application_name": "ochaq-web", "options": SERVER_SIDE, **TCP, **rest}
+    # Django switches preparing off. Like this, what asks to be prepared is, and nothing else ever becomes so.
+    options["prepare_threshold"] = sys.maxsize
     # The pool gives up early on both sides: a dead database becomes a quick 503 instead of a queue of threads, and a
     # database that is back is found by the next request, not at the end of the pool's growing pauses.
     pool = {

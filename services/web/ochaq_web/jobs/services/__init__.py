@@ -18,6 +18,8 @@ from ochaq_web.jobs.services.running import (
     job_heartbeat,
     job_hold,
     job_release,
+    jobs_claim,
+    jobs_finish,
 )
 from ochaq_web.jobs.services.starting import children_start, job_enqueue
 
@@ -34,5 +36,7 @@ __all__ = [
     "job_hold",
     "job_release",
     "job_retry",
+    "jobs_claim",
+    "jobs_finish",
     "jobs_redrive",
 ]

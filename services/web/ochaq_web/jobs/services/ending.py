@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,15 @@ from ochaq_web.jobs.announce import dispatch
 from ochaq_web.jobs.errors import error_kept, error_words
 from ochaq_web.jobs.live import tell_cancel
 from ochaq_web.jobs.models import LIVE, Job, Status
-from ochaq_web.jobs.transitions import COLUMNS, change, json_or_null, run, statement
+from ochaq_web.jobs.transitions import (
+    COLUMNS,
+    change,
+    change_many,
+    json_or_null,
+    run,
+    statement,
+    statement_of_many,
+)
 
 CHILDREN_AT_ONCE = 200
 
@@ -23,26 +31,60 @@ RUN_FACTS = (
 )
 
 
+# How a run ended comes as parameters for one job, and as columns of `given` for many.
+_ENDED = """
+UPDATE job SET status = {status}, version = job.version + 1, finished_at = now(), lease_until = NULL,
+  result = {result}, error = {error}, checkpoint = coalesce({checkpoint}, job.checkpoint),
+  error_key = CASE WHEN {error} IS NULL THEN ''
+    ELSE left(encode(sha256(convert_to(job.kind || '|' || {error_words}, 'UTF8')), 'hex'), 16) END,
+  progress_done = CASE WHEN {status} = 'succeeded' THEN greatest(job.progress_done, job.progress_total)
+    ELSE job.progress_done END
+"""
+_GIVEN_TYPES = {
+    "status": "text",
+    "result": "jsonb",
+    "error": "jsonb",
+    "error_words": "text",
+    "checkpoint": "jsonb",
+}
+_RUN_TOLD = {"event": "status", "data": f"jsonb_build_object({RUN_FACTS}, 'error', error)"}
+
+
 def _finish(condition: str) -> str:
+    ended = _ENDED.format(**{name: f"%({name})s::{kind}" for name, kind in _GIVEN_TYPES.items()})
     return statement(
         f"""
-UPDATE job SET status = %(status)s::text, version = version + 1, finished_at = now(), lease_until = NULL,
-  result = %(result)s::jsonb, error = %(error)s::jsonb, checkpoint = coalesce(%(checkpoint)s::jsonb, checkpoint),
-  error_key = CASE WHEN %(error)s::jsonb IS NULL THEN ''
-    ELSE left(encode(sha256(convert_to(kind || '|' || %(error_words)s::text, 'UTF8')), 'hex'), 16) END,
-  failures = coalesce(%(failures)s::int, failures), lost_leases = coalesce(%(lost_leases)s::int, lost_leases),
-  progress_done = CASE WHEN %(status)s::text = 'succeeded' THEN greatest(progress_done, progress_total)
-    ELSE progress_done END
+{ended}, failures = coalesce(%(failures)s::int, failures), lost_leases = coalesce(%(lost_leases)s::int, lost_leases)
 WHERE id = %(id)s AND fence = %(fence)s AND status = 'running' AND {condition}
-""",  # noqa: S608 - only constants of this module
-        "status",
-        data=f"jsonb_build_object({RUN_FACTS}, 'error', error)",
+""",
+        **_RUN_TOLD,
     )
 
 
 # A job that nobody waits for ends in one statement; where somebody has to be told it takes a transaction.
 FINISH_ALONE = _finish("exclusive = '' AND NOT awaited AND pending_children = 0")
 FINISH = _finish("true")
+
+# Runs that nobody but a parent waits for. Each parent counts all of its children in the statement of their ends; while
+# a job runs, only its end changes `awaited`, so the row as it was before says whether it still counts.
+_FINISH_MANY = statement_of_many(
+    f"""
+{_ENDED.format(**{name: f"given.ended_{name}" for name in _GIVEN_TYPES})}, awaited = false
+FROM given JOIN job AS before ON before.id = given.id
+WHERE job.id = given.id AND job.fence = given.fence AND job.status = 'running' AND job.exclusive = ''
+  AND job.pending_children = 0
+""",
+    columns=", ".join(["fence bigint", *(f"ended_{name} {kind}" for name, kind in _GIVEN_TYPES.items())]),
+    returning="before.awaited AS was_awaited",
+    then="""
+counted AS (
+  UPDATE job SET pending_children = pending_children - ended.many
+  FROM (SELECT parent_id, count(*) AS many FROM changed WHERE was_awaited GROUP BY parent_id) AS ended
+  WHERE job.id = ended.parent_id RETURNING job.id, job.pending_children, job.status)""",
+    more="EXISTS (SELECT FROM counted WHERE counted.id = changed.parent_id AND counted.pending_children = 0"
+    " AND counted.status = 'queued') AS parent_ready",
+    **_RUN_TOLD,
+)
 
 _CANCEL = statement(
     """
@@ -115,6 +157,22 @@ def job_end(job: Job, status: Status, **values: Any) -> Job:
     return ended
 
 
+def end_many(runs: Sequence[Mapping[str, Any]]) -> list[Job]:
+    """End these runs as `job_finish` takes them, in the caller's transaction; answers the jobs of those that could be.
+
+    Left out are jobs whose end concerns others than a parent, and those that are over or have another fence.
+    """
+    given = [
+        {"id": run["job_id"], **{f"ended_{name}": value for name, value in _ending(run).items()}, "fence": run["fence"]}
+        for run in runs
+    ]
+    ended = change_many(_FINISH_MANY, given, {"actor": "worker"}, ("parent_ready",)) if given else []
+    ready = {job.parent_id for job in ended if job.parent_id and job.parent_ready}  # type: ignore[attr-defined]
+    for parent_id in ready:
+        _back_to_work(parent_id)
+    return ended
+
+
 def after_end(job: Job) -> None:
     """Tell everybody who waited, in the transaction of the end."""
     if job.awaited:
@@ -160,8 +218,22 @@ def dispatch_next(group: str) -> None:
 def _tell_parent(job: Job) -> None:
     """Count the child; the last one puts a waiting parent back to work."""
     parent = run(_CHILD_OVER, {"id": job.id})
-    if parent is None or parent.pending_children or parent.status != Status.QUEUED:
-        return
-    ready = change(_CHILDREN_OVER, parent.id, {"actor": "children"})
+    if parent is not None and not parent.pending_children and parent.status == Status.QUEUED:
+        _back_to_work(parent.id)
+
+
+def _back_to_work(parent_id: uuid.UUID) -> None:
+    ready = change(_CHILDREN_OVER, parent_id, {"actor": "children"})
     if ready is not None:
         dispatch(ready)
+
+
+def _ending(run: Mapping[str, Any]) -> dict[str, Any]:
+    error = run.get("error")
+    return {
+        "status": str(run["status"]),
+        "result": run.get("result"),
+        "error": error_kept(error),
+        "error_words": error_words(error),
+        "checkpoint": run.get("checkpoint"),
+    }

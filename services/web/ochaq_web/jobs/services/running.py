@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from django.db import connection, transaction
@@ -12,9 +12,17 @@ from ochaq_shared.problems import Problem
 
 from ochaq_web.jobs import problems
 from ochaq_web.jobs.models import Job, Status
-from ochaq_web.jobs.services.ending import FINISH, FINISH_ALONE, after_end, end_values, job_end
+from ochaq_web.jobs.services.ending import FINISH, FINISH_ALONE, after_end, end_many, end_values, job_end
 from ochaq_web.jobs.services.waiting import back_to_queue, lose_worker
-from ochaq_web.jobs.transitions import COLUMNS, change, json_or_null, run, statement
+from ochaq_web.jobs.transitions import (
+    COLUMNS,
+    change,
+    change_many,
+    json_or_null,
+    run,
+    statement,
+    statement_of_many,
+)
 
 LEASE_SECONDS = 9
 CANCEL_GRACE_SECONDS = 4
@@ -36,26 +44,26 @@ _CHILDREN = """
 _CHILDREN_NOW = ("children_now",)
 
 
-def _claim(condition: str) -> str:
-    return statement(
-        f"""
+_TAKEN = f"""
 UPDATE job SET status = 'running', attempt = attempt + 1, fence = fence + 1, version = version + 1,
   lost_leases = lost_leases + (status = 'running')::int, claimed_at = now(), started_at = coalesce(started_at, now()),
   lease_owner = %(worker)s, lease_until = now() + interval '{LEASE_SECONDS} s'
-WHERE id = %(id)s AND cancel_requested_at IS NULL AND pending_children = 0
+"""  # noqa: S608 - only constants of this module, here and below
+_FREE = """
+cancel_requested_at IS NULL AND pending_children = 0
   AND (status = 'queued' AND run_after <= clock_timestamp() OR status = 'running' AND lease_until < now())
-  AND {condition}
-""",  # noqa: S608 - only constants of this module
-        "'claimed'",
-        actor="lease_owner",
-        data="jsonb_build_object('worker', lease_owner, 'attempt', attempt, 'fence', fence,"
-        " 'wait_seconds', greatest(round(extract(epoch FROM clock_timestamp() - run_after), 3), 0))",
-        more=_CHILDREN,
-    )
+"""
+_TOLD = {
+    "event": "'claimed'",
+    "actor": "lease_owner",
+    "data": "jsonb_build_object('worker', lease_owner, 'attempt', attempt, 'fence', fence,"
+    " 'wait_seconds', greatest(round(extract(epoch FROM clock_timestamp() - run_after), 3), 0))",
+    "more": _CHILDREN,
+}
 
-
-_CLAIM_ALONE = _claim("exclusive = ''")
-_CLAIM_IN_TURN = _claim(_ITS_TURN)
+_CLAIM_ALONE = statement(f"{_TAKEN} WHERE id = %(id)s AND {_FREE} AND exclusive = ''", **_TOLD)
+_CLAIM_IN_TURN = statement(f"{_TAKEN} WHERE id = %(id)s AND {_FREE} AND {_ITS_TURN}", **_TOLD)
+_CLAIM_MANY = statement_of_many(f"{_TAKEN} FROM given WHERE job.id = given.id AND {_FREE} AND exclusive = ''", **_TOLD)
 
 _HEARTBEAT = f"""
 WITH changed AS (
@@ -84,6 +92,18 @@ def job_claim(*, job_id: uuid.UUID, worker: str) -> Job:
         require_known(job_id)
         raise Problem(problems.NOT_CLAIMABLE)
     return job
+
+
+def jobs_claim(*, job_ids: Sequence[uuid.UUID], worker: str) -> tuple[list[Job], list[uuid.UUID]]:
+    """As `job_claim` for each, but in one statement; answers those given, in the order asked for, and those refused."""
+    taken = {
+        job.id: job
+        for job in change_many(_CLAIM_MANY, [{"id": each} for each in job_ids], {"worker": worker}, _CHILDREN_NOW)
+    }
+    for job_id in dict.fromkeys(job_ids):
+        if job_id not in taken and (job := _claim_in_turn(job_id, worker)) is not None:
+            taken[job_id] = job
+    return [taken[each] for each in job_ids if each in taken], [each for each in job_ids if each not in taken]
 
 
 def job_heartbeat(
@@ -123,7 +143,7 @@ def job_finish(
     `waiting` puts a parent aside until its children are over. `failed` with an error of `"retry": "transient"` is tried
     again later, after `after_seconds` if the error says so, until `max_attempts` such failures; any other ends the job.
     """
-    if status == "waiting" or (status == Status.FAILED and (error or {}).get("retry") == "transient"):
+    if _goes_on({"status": status, "error": error}):
         return _not_over(job_id, fence, status, dict(error or {}), checkpoint)
     values = end_values(fence, status, result=result, error=error, checkpoint=checkpoint)
     job = change(FINISH_ALONE, job_id, values)
@@ -134,6 +154,16 @@ def job_finish(
                 return _finished_before(job_id, fence, status)
             after_end(job)
     return job
+
+
+def jobs_finish(*, runs: Sequence[Mapping[str, Any]]) -> list[tuple[uuid.UUID, str]]:
+    """As `job_finish` for each of `runs`, which are its keyword arguments, but where that can be in one statement.
+
+    Answers each id with the job's status, or with the code of the problem that `job_finish` would raise.
+    """
+    with transaction.atomic():
+        ended = {job.id: str(job.status) for job in end_many([run for run in runs if not _goes_on(run)])}
+    return [(run["job_id"], ended.get(run["job_id"]) or _finish_alone(run)) for run in runs]
 
 
 def job_hold(*, job_id: uuid.UUID, fence: int) -> Job:
@@ -167,6 +197,20 @@ def require_known(job_id: uuid.UUID) -> Job:
     if job is None:
         raise Problem("not_found")
     return job
+
+
+def _goes_on(run: Mapping[str, Any]) -> bool:
+    """Whether the run ends without an end of the job."""
+    if run["status"] == "waiting":
+        return True
+    return bool(run["status"] == Status.FAILED and (run.get("error") or {}).get("retry") == "transient")
+
+
+def _finish_alone(run: Mapping[str, Any]) -> str:
+    try:
+        return str(job_finish(**run).status)
+    except Problem as problem:
+        return problem.code
 
 
 def _claim_in_turn(job_id: uuid.UUID, worker: str) -> Job | None:

@@ -22,6 +22,28 @@ const again = calmly(() => refresh(...moving()), 1500);
 listen("user", { event: (name) => name === "jobs.job.changed" && again(), gap: again });
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && again());
 
+// A page that stands in for one that cannot be had looks again by itself. What it left out of the frame comes back with
+// the whole page, when there is one.
+const standIn = () => $("[data-again]");
+const beganAsStandIn = Boolean(standIn());
+let planned = 0;
+function plan() {
+  if (planned || !standIn()) return;
+  planned = setTimeout(lookAgain, Number(standIn().dataset.again) * 1000);
+}
+async function lookAgain() {
+  planned = 0;
+  try {
+    if (document.visibilityState === "visible") await refresh("ops");
+  } catch {
+    // Not even this page can be had just now: the next look may fare better.
+  }
+  if (beganAsStandIn && !standIn()) location.reload();
+  plan();
+}
+document.addEventListener("region", plan);
+plan();
+
 // One tick above a list ticks all of it.
 document.addEventListener("change", ({ target }) => {
   if (!target.matches("[data-tick-all]")) return;

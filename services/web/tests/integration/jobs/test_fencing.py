@@ -29,6 +29,17 @@ def finish(job, fence, by):
     services.job_finish(job_id=job.id, fence=fence, status="succeeded", result={"by": by})
 
 
+def finish_together(job, fence, by):
+    other = services.job_enqueue(kind="test.noop", params={}, owner=None)
+    services.job_claim(job_id=other.id, worker=by)
+    ends = [
+        {"job_id": job.id, "fence": fence, "status": "succeeded", "result": {"by": by}},
+        {"job_id": other.id, "fence": 1, "status": "succeeded"},
+    ]
+    services.jobs_finish(runs=ends)
+    assert fresh(other).status == "succeeded"
+
+
 def attempt(call, *arguments):
     try:
         call(*arguments)
@@ -89,6 +100,25 @@ def test_without_the_fence_the_checker_notices(enqueue, monkeypatch, module, nam
         assert FENCED in sql
         monkeypatch.setattr(module, name, sql.replace(FENCED, "%(fence)s::bigint IS NOT NULL"))
     assert violations(enqueue) == [noticed]
+
+
+def stale_end_counts(enqueue):
+    """The same, for workers that end many jobs in one call."""
+    job = enqueue()
+    services.jobs_claim(job_ids=[job.id], worker="frozen")
+    expired(job)
+    services.jobs_claim(job_ids=[job.id], worker="healthy")
+    finish_together(job, 1, "frozen")
+    finish_together(job, 2, "healthy")
+    return fresh(job).result != {"by": "healthy"}
+
+
+def test_the_fence_holds_for_ends_together_too_and_its_absence_is_noticed(enqueue, monkeypatch):
+    assert not stale_end_counts(enqueue)
+    fenced = "job.fence = given.fence AND"
+    assert fenced in ending._FINISH_MANY
+    monkeypatch.setattr(ending, "_FINISH_MANY", ending._FINISH_MANY.replace(fenced, ""))
+    assert stale_end_counts(enqueue)
 
 
 def test_the_fence_stands_in_every_statement_of_a_worker():

@@ -224,7 +224,7 @@ def test_many_schedulers_together_fire_each_slot_once(operator):
     threads = [threading.Thread(target=hammer) for _ in range(4)]
     for thread in threads:
         thread.start()
-    time.sleep(5)
+    time.sleep(4)
     ended = timezone.now()
     stop.set()
     for thread in threads:
@@ -260,7 +260,7 @@ def test_of_two_scheduler_processes_one_may_be_killed_at_any_moment(operator, pr
             assert process.stdout is not None and process.stdout.readline() == b"ready\n"
         began = timezone.now()
         schedules.schedule_save(name="one", actor=operator, **{**EVERY, "every_seconds": 1})
-        time.sleep(2.3)
+        time.sleep(1.3)
         processes[0].kill()
         time.sleep(2.7)
         ended = timezone.now()

@@ -15,14 +15,21 @@ from ochaq_web.jobs.reaper import job_lease_reap
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def vhost(servers):
+    return servers.amqp_url()
+
+
 @pytest.fixture
-def channel(servers, monkeypatch):
-    """A broker of our own, with every queue declared."""
-    url = servers.amqp_url()
-    monkeypatch.setattr(broker, "environment", lambda: SimpleNamespace(amqp_url=url))
-    link = connect(url)
-    topology.declare(link.channel())
-    yield link.channel()
+def channel(vhost, monkeypatch):
+    """A broker of our own, with every queue declared and nothing in it."""
+    monkeypatch.setattr(broker, "environment", lambda: SimpleNamespace(amqp_url=vhost))
+    link = connect(vhost)
+    found = link.channel()
+    topology.declare(found)
+    for name in topology.names():
+        found.queue_purge(name)
+    yield found
     close(link)
 
 

@@ -58,6 +58,21 @@ class Life(RuleBasedStateMachine):
         claimed = asked(services.job_claim, job_id=job, worker=f"worker:{job}")
         return (job, claimed.fence) if claimed else (job, 0)
 
+    @rule(target=runs, some=st.lists(jobs, min_size=2, max_size=4))
+    def claim_together(self, some: Any) -> Any:
+        taken, _ = services.jobs_claim(job_ids=some, worker=f"worker:{some[0]}")
+        return (taken[0].id, taken[0].fence) if taken else (some[0], 0)
+
+    @rule(some=st.lists(runs, min_size=2, max_size=4), status=st.sampled_from(["succeeded", "failed", "cancelled"]))
+    def finish_together(self, some: Any, status: str) -> None:
+        before = {job.pk: job for job in Job.objects.filter(pk__in=[job for job, _ in some])}
+        services.jobs_finish(runs=[{"job_id": job, "fence": fence, "status": status} for job, fence in some])
+        for job in {job for job, _ in some}:
+            was, now = before[job], Job.objects.get(pk=job)
+            held = was.status == "running" and (job, was.fence) in some
+            # A child of one that failed is cancelled with it.
+            assert held or now.status in (was.status, "cancelled"), "a stale worker ended a job"
+
     @rule(target=runs, run=runs)
     def overtake(self, run: Any) -> Any:
         """The worker of a run freezes past its lease and another claims the job; the first one's run stays about."""
@@ -164,11 +179,13 @@ class Life(RuleBasedStateMachine):
                 services.job_finish(job_id=job.id, fence=claimed.fence, status="succeeded")
 
 
-def test_any_order_of_anything_keeps_every_promise():
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("examples", [6, pytest.param(200, marks=pytest.mark.long)])
+def test_any_order_of_anything_keeps_every_promise(examples):
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=15,
+            max_examples=examples,
             stateful_step_count=20,
             deadline=None,
             database=None,
