@@ -8,6 +8,7 @@ behind; with it, it uses the one running there (`OCHAQ_LOCAL=DIR OCHAQ_MODE=test
 - throughput: a `test.fan` makes no-op children; their number over the time from the making of the first to the end of
   the last, by PostgreSQL's clock. Each is tracked like any job: row, timeline, outbox, claim, fence, finish, events. In
   turns with it (A B A B) the same number of no-ops through plain Celery with nothing of all that (plain_celery.py).
+- singles: no-ops that four clients of the API ask for one by one, from the first one's making to the last one's end.
 - enqueue to start: one no-op at a time on an idle platform, `started_at - created_at`.
 - cancel: `finished_at - cancel_requested_at` of jobs that listen and of jobs that do not (those are killed).
 
@@ -25,6 +26,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +48,13 @@ MEASURED = ("worker-work", "web-serve", "web-relay", "web-consume", "realtime-co
 class Size:
     rounds: int
     children: int
+    singles: int
     starts: int
     listening: int
     stubborn: int
 
 
-SIZES = {"small": Size(1, 500, 30, 5, 1), "full": Size(5, 1000, 500, 100, 20)}
+SIZES = {"small": Size(1, 500, 200, 30, 5, 1), "full": Size(5, 1000, 1000, 500, 100, 20)}
 
 
 def main() -> int:
@@ -63,6 +66,7 @@ def main() -> int:
         bench.over(bench.start("test.noop"))
         bench.fan(size.children // 2)  # pools warm, plans made
         throughput(bench, size)
+        singles(bench, size)
         starts(bench, size)
         cancels(bench, size)
     return 0
@@ -81,6 +85,19 @@ def throughput(bench: Bench, size: Size) -> None:
     print("processor time per tracked job, ms:")
     for name in MEASURED:
         print(f"  {name:<17} {statistics.median(cost[name] for cost in costs) * 1000 / size.children:.2f}")
+
+
+def singles(bench: Bench, size: Size) -> None:
+    before = bench.processor_seconds()
+    with ThreadPoolExecutor(4) as pool:
+        ids = list(pool.map(lambda _: bench.start("test.noop"), range(size.singles)))
+    for job_id in ids:
+        bench.over(job_id)
+    spent = sum(used - before[name] for name, used in bench.processor_seconds().items())
+    query = "SELECT extract(epoch FROM max(finished_at) - min(created_at))::float FROM job WHERE id = ANY('{%s}')"
+    seconds = float(bench.platform.sql("web", query % ",".join(ids))[0][0])
+    each = spent * 1000 / size.singles
+    print(f"asked for one by one: {size.singles / seconds:,.0f}/s, {each:.2f} ms of processor each with its request")
 
 
 def starts(bench: Bench, size: Size) -> None:
