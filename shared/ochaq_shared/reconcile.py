@@ -112,13 +112,16 @@ class Reconciler:
             return sum(self._look_after(connection, receipts, publisher, queue) for queue in queues)
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._every * random.uniform(0.8, 1.0)):  # noqa: S311 - jitter
+        # The first round at once: a queue is looked after from then on, and what it loses before that is not noticed.
+        while True:
             try:
                 self.round()
             except (
                 Exception
             ) as error:  # one of three servers is away, or came back: the next round begins where this did
                 log.warning("relay.reconcile_failed", error=f"{type(error).__name__}: {error}")
+            if self._stopping.wait(self._every * random.uniform(0.8, 1.0)):  # noqa: S311 - jitter
+                return
 
     def _look_after(self, connection: Any, receipts: Receipts, publisher: Publisher, queue: topology.Queue) -> int:
         if not _one(connection, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", LOCK_CLASS, queue.name):

@@ -23,7 +23,7 @@ from ochaq_shared.outbox_rows import RESENT_HEADER
 from ochaq_shared.receipts import Receipts
 from ochaq_shared.reconcile import Reconciler
 from ochaq_shared.replay import Position, ReplayRefused, ReplayStopped, Stretch, held_back, replay
-from outbox_rig import Rig, consuming, emit, pending, until
+from outbox_rig import Rig, consuming, emit, number, pending, until
 from redis import Redis
 
 QUEUE = topology.SEARCH_STUDENTS
@@ -193,6 +193,20 @@ def test_the_thread_outlives_servers_that_are_away_and_stops_when_told(bus: Bus)
         each.stop()
         each.join()
         assert not each._thread.is_alive()
+
+
+def test_a_queue_is_looked_after_from_the_start_and_not_from_the_second_look(bus: Bus) -> None:
+    known = "SELECT count(*) FROM outbox_reconciled"
+    with database(bus.rig) as connection:
+        connection.execute("DELETE FROM outbox_reconciled")
+    # The second look is 24 seconds away.
+    patient = Reconciler("test", bus.rig.database, bus.rig.amqp, bus.redis, after=300)
+    patient.start()
+    try:
+        until(lambda: number(bus.rig, known) > 0, 10)
+    finally:
+        patient.stop()
+        patient.join()
 
 
 # --- replay
