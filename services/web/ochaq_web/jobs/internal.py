@@ -19,8 +19,8 @@ from ochaq_web.jobs.models import Job
 
 Worker = Annotated[str, Meta(min_length=1, max_length=128)]
 Fence = Annotated[int, Meta(ge=1, le=2**53)]
-MOST_AT_ONCE = 100
 Count = Annotated[int, Meta(ge=0, le=2**53)]
+MOST_AT_ONCE = 100
 
 
 class Nothing(Struct):
