@@ -47,8 +47,8 @@ demo: ## tell the main story through the gateway (starts everything first where 
 dev: ## install everything that running, testing and checking need
 	@$(LOCAL) install dev
 
-test: dev ## every test, on servers of its own; touches nothing that runs [ARGS=…]
-	@$(BIN)/pytest $(ARGS)
+test: dev ## every test, on servers of its own; touches nothing that runs [ARGS=…] [WORKERS=2]
+	@$(BIN)/pytest -n $(or $(WORKERS),2) $(ARGS)
 
 test-fast: dev ## unit and contract tests, within a minute [ARGS=…]
 	@$(BIN)/pytest -m "not platform and not browser and not slow and not long" $(FAST) $(ARGS)

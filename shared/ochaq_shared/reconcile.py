@@ -41,15 +41,21 @@ LOCK_CLASS = 719
 RESENT = Counter("ochaq_events_resent_total", "Events sent again because a queue had lost them", ["service", "queue"])
 
 _STATE = """
-SELECT checked_until, tries, next_at <= clock_timestamp() AS due,
-       clock_timestamp() - %s * interval '1 second' AS until
+SELECT checked_until AS since, clock_timestamp() - %s * interval '1 second' AS until
 FROM outbox_reconciled WHERE queue = %s
 """
 _BEGIN = "INSERT INTO outbox_reconciled (queue) VALUES (%s) ON CONFLICT DO NOTHING"
-_SAVE = """
-UPDATE outbox_reconciled
-SET checked_until = %s, tries = %s, next_at = clock_timestamp() + %s * interval '1 second' WHERE queue = %s
+_ADVANCE = "UPDATE outbox_reconciled SET checked_until = %s WHERE queue = %s"
+_DUE = "SELECT id, since, until, tries FROM outbox_resent WHERE queue = %s AND look_at <= clock_timestamp() ORDER BY id"
+_REMEMBER = """
+INSERT INTO outbox_resent (queue, since, until, look_at)
+VALUES (%s, %s, %s, clock_timestamp() + %s * interval '1 second')
 """
+_AGAIN = """
+UPDATE outbox_resent
+SET since = %s, tries = tries + 1, look_at = clock_timestamp() + %s * interval '1 second' WHERE id = %s
+"""
+_FORGET = "DELETE FROM outbox_resent WHERE id = %s"
 _PUBLISHED = """
 SELECT o.id, o.created_at, o.published_at, o.event_id::text AS event_id FROM outbox o
 WHERE o.published_at >= %s AND o.published_at < %s AND o.exchange = %s AND '.' || o.routing_key ~ %s
@@ -67,6 +73,18 @@ class _Found:
     first: datetime | None = None
     resent: int = 0
     behind: bool = False
+
+
+@dataclass(frozen=True)
+class _Round:
+    """What one round works with."""
+
+    connection: Any
+    receipts: Receipts
+    publisher: Publisher
+
+    def rows(self, sql: str, *params: Any) -> list[Any]:
+        return self.connection.cursor(row_factory=namedtuple_row).execute(sql, params).fetchall()  # type: ignore[no-any-return]
 
 
 class Reconciler:
@@ -109,7 +127,8 @@ class Reconciler:
         ):
             connection.execute("SET statement_timeout = '30s'")
             queues = [queue for queue in topology.QUEUES if queue.exchange == EVENTS_EXCHANGE]
-            return sum(self._look_after(connection, receipts, publisher, queue) for queue in queues)
+            now = _Round(connection, receipts, publisher)
+            return sum(self._look_after(now, queue) for queue in queues)
 
     def _run(self) -> None:
         # The first round at once: a queue is looked after from then on, and what it loses before that is not noticed.
@@ -123,52 +142,63 @@ class Reconciler:
             if self._stopping.wait(self._every * random.uniform(0.8, 1.0)):  # noqa: S311 - jitter
                 return
 
-    def _look_after(self, connection: Any, receipts: Receipts, publisher: Publisher, queue: topology.Queue) -> int:
-        if not _one(connection, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", LOCK_CLASS, queue.name):
+    def _look_after(self, now: _Round, queue: topology.Queue) -> int:
+        if not _one(now.connection, "SELECT pg_try_advisory_lock(%s, hashtext(%s))", LOCK_CLASS, queue.name):
             return 0
         try:
-            state = connection.cursor(row_factory=namedtuple_row).execute(_STATE, (self._after, queue.name)).fetchone()
-            if state is None:
+            states = now.rows(_STATE, self._after, queue.name)
+            if not states:
                 # From now on: a queue that is new here gets what was before it by `ochaq outbox replay`.
-                connection.execute(_BEGIN, (queue.name,))
+                now.connection.execute(_BEGIN, (queue.name,))
                 return 0
-            if not state.due or state.until <= state.checked_until:
-                return 0
-            found = self._send_missing(connection, receipts, publisher, queue, state)
-            connection.execute(_SAVE, (*self._next(queue, state, found), queue.name))
-            return found.resent
+            again = sum(self._look_again(now, queue, stretch) for stretch in now.rows(_DUE, queue.name))
+            return again + self._look_further(now, queue, states[0])
         finally:
-            connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (LOCK_CLASS, queue.name))
+            now.connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (LOCK_CLASS, queue.name))
 
-    def _next(self, queue: topology.Queue, state: Any, found: _Found) -> tuple[datetime, int, float]:
-        """Where to go on, how often that place was tried, and the seconds to wait until then."""
-        if found.first is None:
-            return state.until, 0, 0.0
+    def _look_further(self, now: _Round, queue: topology.Queue, state: Any) -> int:
+        """At what has grown old enough since the last round."""
+        if state.until <= state.since:
+            return 0
+        found = self._send_missing(now, queue, state)
         if found.behind:
-            return found.first, state.tries, 0.0
-        # What was sent again is looked at again, for the queue may be lost a second time; but not for ever: a consumer
-        # that gives no receipts would get everything every few minutes.
-        tries = state.tries + 1 if found.first == state.checked_until else 1
-        if tries < TRIES:
-            return found.first, tries, self._after
-        log.error("relay.resend_given_up", queue=queue.name, since=found.first.isoformat(), tries=tries)
-        return state.until, 0, 0.0
+            now.connection.execute(_ADVANCE, (found.first, queue.name))
+            return 0
+        with now.connection.transaction():
+            if found.first is not None:
+                now.connection.execute(_REMEMBER, (queue.name, found.first, state.until, self._after))
+            now.connection.execute(_ADVANCE, (state.until, queue.name))
+        return found.resent
 
-    def _send_missing(
-        self, connection: Any, receipts: Receipts, publisher: Publisher, queue: topology.Queue, state: Any
-    ) -> _Found:
+    def _look_again(self, now: _Round, queue: topology.Queue, stretch: Any) -> int:
+        """At what was sent again, for the queue may have been lost a second time; but not for ever: a consumer that
+        gives no receipts would get everything every few minutes."""
+        found = self._send_missing(now, queue, stretch, send=stretch.tries < TRIES)
+        if found.behind:
+            return 0
+        if found.resent:
+            now.connection.execute(_AGAIN, (found.first, self._after, stretch.id))
+            return found.resent
+        if found.first is not None:
+            since = found.first.isoformat()
+            log.error("relay.resend_given_up", queue=queue.name, since=since, tries=stretch.tries)
+        now.connection.execute(_FORGET, (stretch.id,))
+        return 0
+
+    def _send_missing(self, now: _Round, queue: topology.Queue, stretch: Any, *, send: bool = True) -> _Found:
+        """Sends again what was published in `stretch` (since, until) and has no receipt; without `send` only looks."""
         found = _Found()
-        bounds = (state.checked_until, state.until, EVENTS_EXCHANGE, pattern(queue.bindings))
-        for rows in _chunks(connection, _PUBLISHED, bounds):
-            unknown = set(receipts.missing(queue.name, [row.event_id for row in rows]))
+        bounds = (stretch.since, stretch.until, EVENTS_EXCHANGE, pattern(queue.bindings))
+        for rows in _chunks(now.connection, _PUBLISHED, bounds):
+            unknown = set(now.receipts.missing(queue.name, [row.event_id for row in rows]))
             missing = [row for row in rows if row.event_id in unknown]
             if missing and found.first is None:
                 found.first = missing[0].published_at
-                found.behind = self._is_behind(publisher, queue)
-            if found.behind:
+                found.behind = self._is_behind(now.publisher, queue)
+            if found.behind or (missing and not send):
                 return found
             for start in range(0, len(missing), BATCH):
-                found.resent += self._send(connection, publisher, queue, missing[start : start + BATCH])
+                found.resent += self._send(now, queue, missing[start : start + BATCH])
                 if self._stopping.is_set():
                     return found
         return found
@@ -182,11 +212,10 @@ class Reconciler:
         finally:
             close(connection)
 
-    def _send(self, connection: Any, publisher: Publisher, queue: topology.Queue, missing: Sequence[Any]) -> int:
+    def _send(self, now: _Round, queue: topology.Queue, missing: Sequence[Any]) -> int:
         times = [row.created_at for row in missing]
-        values = ([row.id for row in missing], min(times), max(times))
-        rows = connection.cursor(row_factory=namedtuple_row).execute(_ROWS, values).fetchall()
-        verdicts = publisher.publish([message_again(row, queue.name) for row in rows])
+        rows = now.rows(_ROWS, [row.id for row in missing], min(times), max(times))
+        verdicts = now.publisher.publish([message_again(row, queue.name) for row in rows])
         refused = next(filter(None, verdicts), None)
         if refused:
             raise BrokerUnavailable(f"an event could not be sent again to {queue.name}: {refused}")

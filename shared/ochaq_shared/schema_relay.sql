@@ -15,7 +15,16 @@ DROP INDEX IF EXISTS outbox_subject_pending;
 -- How far each queue has been looked after: what was published before `checked_until` has been handled or was sent again.
 CREATE TABLE IF NOT EXISTS outbox_reconciled (
   queue         text        PRIMARY KEY,
-  checked_until timestamptz NOT NULL DEFAULT clock_timestamp(),
-  tries         smallint    NOT NULL DEFAULT 0,
-  next_at       timestamptz NOT NULL DEFAULT clock_timestamp()
+  checked_until timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE outbox_reconciled DROP COLUMN IF EXISTS tries, DROP COLUMN IF EXISTS next_at;
+
+-- Stretches of time in which something was sent to a queue again, `tries` times: at `look_at` they are looked at again.
+CREATE TABLE IF NOT EXISTS outbox_resent (
+  id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  queue   text        NOT NULL,
+  since   timestamptz NOT NULL,
+  until   timestamptz NOT NULL,
+  tries   smallint    NOT NULL DEFAULT 1,
+  look_at timestamptz NOT NULL
 );

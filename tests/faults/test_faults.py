@@ -11,7 +11,7 @@ from rig import faults
 from rig.ground import Ground
 from rig.scene import SHORT
 
-pytestmark = [pytest.mark.platform, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.platform, pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,7 @@ def test_the_story_holds(campus: Campus) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("name", KILLED)
 def test_the_story_ends_the_same_when_a_process_is_killed_in_it(campus: Campus, platform: Platform, name: str) -> None:
     pid = int(platform.processes()[name]["pid"])

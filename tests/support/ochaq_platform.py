@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -74,7 +76,10 @@ class Platform:
         return done
 
     def up(self) -> str:
-        return self.command("up", "--port", str(self.port)).stdout
+        # One at a time on this machine: two that pick their ports at the same moment may pick the same.
+        with (Path(tempfile.gettempdir()) / "ochaq-platforms.lock").open("w") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            return self.command("up", "--port", str(self.port)).stdout
 
     def processes(self) -> dict[str, dict[str, Any]]:
         """What `make status FORMAT=json` tells, by name; found out in this process, as those who wait ask often."""

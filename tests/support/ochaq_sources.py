@@ -14,7 +14,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import psycopg
 import pytest
-from ochaq_local import account, guard, kept, ports, supervisor
+from free_ports import free_port
+from ochaq_local import account, guard, kept, supervisor
 from ochaq_local.processes import Process
 from ochaq_local.servers import postgres, rabbitmq, redis
 from ochaq_local.servers.postgres import Postgres
@@ -41,7 +42,7 @@ class Local:
         self.home = fresh_directory("ochaq-test-")
         self.instance = self.home.name.rpartition("-")[2]
         self.specs: list[guard.Spec] = []
-        self.ports = ports.pick(("postgres", "redis", "rabbitmq", "distribution", "mapper"), self.home / "ports.json")
+        self.ports = {name: free_port() for name in ("postgres", "redis", "rabbitmq", "distribution", "mapper")}
         self._postgres: Postgres | None = None
         self._redis: Redis | None = None
         self._rabbitmq: RabbitMQ | None = None

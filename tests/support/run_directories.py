@@ -27,7 +27,8 @@ def _clear_forgotten(home: Path) -> None:
     if not owner.exists() or home.stat().st_uid != os.geteuid():
         return
     text = owner.read_text()
-    if text.isdigit() and guard.is_alive(int(text)):
+    # Nothing yet: its owner is about to write it.
+    if not text.isdigit() or guard.is_alive(int(text)):
         return
     guard.end(guard.of_instance(home.name.rpartition("-")[2]))
     remove_directory(home)

@@ -61,6 +61,11 @@ class Client:
         """That many events, whatever else comes between them."""
         return [await self.kind("event", patience) for _ in range(count)]
 
+    async def until_heard(self, *numbers: int | None) -> None:
+        """Until each of these events came, in whatever order."""
+        while not set(numbers) <= set(self.ids()):
+            await self.kind("event")
+
     async def quiet(self, seconds: float = 0.3) -> None:
         """Nothing more comes."""
         with pytest.raises(TimeoutError):

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -62,14 +63,17 @@ structlog.configure(
 )
 
 django.setup()
-for _name in ENVIRONMENT:
+# Nor for processes of this test run: pytest-django would set Django up in them before this file said with what.
+for _name in (*ENVIRONMENT, "DJANGO_SETTINGS_MODULE"):
     del os.environ[_name]
 
+from django.apps import apps  # noqa: E402
 from django.conf import settings as django_settings  # noqa: E402
 from django.contrib.auth.models import Group  # noqa: E402
 from django.core.cache import caches  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
+from django.db.models.signals import post_migrate  # noqa: E402
 from django.test import Client  # noqa: E402
 from ochaq_web.accounts.models import User  # noqa: E402
 from ochaq_web.config.environment import environment  # noqa: E402
@@ -114,9 +118,16 @@ def django_db_setup(web_environment: Any, django_test_environment: None, django_
     """The database of this run, with every migration applied."""
     with django_db_blocker.unblock():
         call_command("migrate", verbosity=0, interactive=False)
+        # A transactional test empties every table when it ends, and says so as a migration does.
+        post_migrate.connect(_roles, sender=apps.get_app_config("accounts"))
     yield
     with django_db_blocker.unblock():
         connections.close_all()
+
+
+def _roles(**_: object) -> None:
+    """The groups that a migration made: other tests may come after one that emptied the tables."""
+    import_module("ochaq_web.accounts.migrations.0002_roles").create(apps, None)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,8 @@ from typing import Any
 import structlog
 from billiard.util import get_logger as billiard_logger
 from celery import Celery, bootsteps, signals
+from celery.worker.consumer import Consumer
+from celery.worker.state import maybe_shutdown
 from kombu import Exchange, Queue
 from ochaq_shared.bus import topology
 from ochaq_shared.health import Health
@@ -36,6 +38,8 @@ SOFT_LIMIT_SECONDS = 4 * 3600
 HARD_LIMIT_SECONDS = SOFT_LIMIT_SECONDS + 600
 JOBS_PER_PROCESS = 10_000
 AWAKE_SECONDS = 0.25
+# Between two tries to reach a RabbitMQ that is away: the first, how much longer each next one, and the longest.
+RECONNECT_SECONDS = (0.5, 0.5, 2.0)
 
 
 def make_app(settings: WorkerSettings) -> Celery:
@@ -56,7 +60,6 @@ def make_app(settings: WorkerSettings) -> Celery:
         task_time_limit=HARD_LIMIT_SECONDS,
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
         broker_connection_timeout=4,
         broker_heartbeat=10,
         broker_pool_limit=1,
@@ -98,6 +101,7 @@ def run_worker(settings: WorkerSettings, health: Health) -> None:
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
+        consumer_cls=PromptConsumer,
         quiet=True,  # no banner: a log has one JSON object per line
         loglevel=settings.log_level.upper(),
     )
@@ -108,6 +112,22 @@ def run_worker(settings: WorkerSettings, health: Health) -> None:
         watch.start()
     worker.start()
     raise SystemExit(worker.exitcode)
+
+
+class PromptConsumer(Consumer):
+    """Celery's consumer, but back soon after RabbitMQ is: Celery's own waits up to 30 s, and has no setting for it."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Tries for ever, until somebody asks the worker to leave."""
+        first, step, longest = RECONNECT_SECONDS
+        conn.ensure_connection(
+            _broker_away, interval_start=first, interval_step=step, interval_max=longest, callback=maybe_shutdown
+        )
+        return conn
+
+
+def _broker_away(error: Exception, again: float) -> None:
+    log.warning("broker_away", error=f"{type(error).__name__}: {error}", again_seconds=again)
 
 
 def _slips(settings: WorkerSettings) -> Path | None:

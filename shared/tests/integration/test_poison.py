@@ -194,6 +194,7 @@ def test_receipts_are_given_for_what_is_over_and_for_nothing_that_waits(
         pytest.param(parking.LADDER, 22, id="the ladder", marks=pytest.mark.long),
     ],
 )
+@pytest.mark.alone
 def test_poison_is_dead_after_five_tries_while_its_neighbours_wait_for_nothing(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, ladder: tuple[str, ...], seconds: float
 ) -> None:

@@ -103,6 +103,7 @@ def armed(file: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("subjects", [400, pytest.param(4000, marks=pytest.mark.long)])
+@pytest.mark.alone
 def test_two_relays_lose_and_invert_nothing_when_one_is_killed(rig: Rig, seen: Seen, subjects: int) -> None:
     committed: set[str] = set()
 
@@ -313,6 +314,7 @@ def test_the_gauges_follow_the_outbox_while_the_broker_is_away(rig: Rig, monkeyp
         thread.join(10)
 
 
+@pytest.mark.alone
 def test_a_long_transaction_on_an_old_day_holds_no_writer_up(rig: Rig) -> None:
     """Dropping a partition must give way: it would otherwise queue before every insert."""
     old = "FOR VALUES FROM ('2020-01-01') TO ('2020-01-02')"

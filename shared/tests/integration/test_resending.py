@@ -80,7 +80,7 @@ class Bus:
     def round(self) -> int:
         """One round that looks at everything published so far."""
         with self.rig.connect() as connection:
-            connection.execute("UPDATE outbox_reconciled SET next_at = now()")
+            connection.execute("UPDATE outbox_resent SET look_at = now()")
             connection.execute("SELECT pg_sleep(%s)", (AFTER,))
         return self.reconciler.round()
 
@@ -140,6 +140,27 @@ def test_a_queue_lost_twice_gets_its_events_twice_and_then_they_are_given_up(bus
         told.append(bus.round())
         bus.take(QUEUE)
     assert told == [1] * reconcile.TRIES + [0]
+
+
+def test_what_is_lost_next_does_not_wait_for_what_was_sent_again(bus: Bus) -> None:
+    first = bus.publish(1)
+    bus.settled(OTHER)
+    bus.take(QUEUE)
+    assert bus.round() == 1
+    with bus.rig.connect() as connection:
+        connection.execute("UPDATE outbox_resent SET look_at = now() + interval '1 hour'")
+    assert [event_id for event_id, _ in bus.take(QUEUE)] == first
+    second = bus.publish(2)
+    bus.settled(OTHER)
+    bus.take(QUEUE)
+    with bus.rig.connect() as connection:
+        connection.execute("SELECT pg_sleep(%s)", (AFTER,))
+    assert bus.reconciler.round() == 1
+    assert [event_id for event_id, _ in bus.take(QUEUE)] == second
+    # Each stretch has tries of its own, and is forgotten when it has been handled.
+    bus.settled(QUEUE)
+    assert bus.round() == 0
+    assert number(bus.rig, "SELECT count(*) FROM outbox_resent") == 0
 
 
 def test_a_redis_that_lost_its_memory_makes_duplicates_and_loses_nothing(bus: Bus) -> None:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+from ochaq_shared.bus import topology
+from ochaq_shared.outbox import EVENTS_EXCHANGE
+from ochaq_shared.receipts import Receipts
+from ochaq_shared.reconcile import pattern
+
 from rig.databases import Databases
 
 _UNSENT = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
@@ -41,3 +48,22 @@ def handled_before(databases: Databases, moment: float) -> bool:
         and databases.number("web", _UNHANDLED_BEFORE, (moment, moment)) == 0
         and databases.number("files", _UNPROCESSED_BEFORE, (moment,)) == 0
     )
+
+
+_PUBLISHED_BEFORE = """
+SELECT event_id::text FROM outbox
+WHERE published_at BETWEEN to_timestamp(%s) - interval '2 minutes' AND to_timestamp(%s)
+  AND exchange = %s AND '.' || routing_key ~ %s
+"""
+
+
+def without_receipt(databases: Databases, redis_url: str, moment: float) -> int:
+    """How many events that left an outbox in the two minutes before that moment have not been handled by some queue."""
+    queues = [queue for queue in topology.QUEUES if queue.exchange == EVENTS_EXCHANGE]
+    with closing(Receipts(redis_url)) as receipts:
+        return sum(
+            len(receipts.missing(queue.name, [row[0] for row in ask(_PUBLISHED_BEFORE, values)]))
+            for queue in queues
+            for values in [(moment, moment, EVENTS_EXCHANGE, pattern(queue.bindings))]
+            for ask in (databases.web, databases.files)
+        )

@@ -30,8 +30,10 @@ async def test_who_never_asks_is_told_where_the_automatic_topics_begin(
     realtime: Any, path: str, topics: set[str]
 ) -> None:
     user = realtime.someone()
-    last = realtime.append(user, id="j", progress=progress(1))
-    await asyncio.sleep(0.2)  # what is still on its way when the socket opens would come after the answer
+    async with realtime.client(user) as client:
+        last = realtime.append(user, id="j", progress=progress(1))
+        # What is still on its way to the process when the next socket opens would come after the answer.
+        await client.until_heard(last)
     async with realtime.client(user, path=path) as client:
         answers = [await client.kind("subscribed") for _ in topics]
         assert {answer["topic"] for answer in answers} == topics
@@ -95,9 +97,9 @@ async def test_a_late_subscriber_is_not_shown_twice_what_came_by_itself(realtime
         await client.kind("welcome")
         await asyncio.sleep(1.1)
         live_one = realtime.append(user, id="j", progress=progress(9))
-        await client.events(1)
+        await client.until_heard(live_one)
         await client.subscribe(after=old[0])
-        await client.events(3)
+        await client.until_heard(*old[1:], live_one)
         await client.quiet()
     assert sorted(client.ids()) == [*old[1:], live_one]
     assert len(set(client.ids())) == len(client.ids())

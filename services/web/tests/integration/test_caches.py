@@ -33,6 +33,7 @@ def test_without_redis_it_is_an_empty_one(away):
     assert away.get_or_set("dish", lambda: "fresh") == "fresh"
 
 
+@pytest.mark.alone
 def test_a_redis_that_is_away_is_not_asked_again_for_a_second(away):
     away.get("a")
     began = time.perf_counter()

@@ -127,6 +127,7 @@ def test_a_cookie_beside_an_access_token_does_not_count(make_user, api, browser)
     assert identity_in(ask(client, method="POST")).subject == str(user.pk)
 
 
+@pytest.mark.alone
 def test_the_question_costs_one_query_and_little_time(browser):
     client = browser("manager")
     ask(client)

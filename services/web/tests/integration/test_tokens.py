@@ -74,6 +74,7 @@ def test_wrong_credentials_are_refused_alike(make_user, fields):
     assert is_problem(sign_in(**fields), 401, "auth.invalid_credentials")
 
 
+@pytest.mark.alone
 def test_an_unknown_name_costs_as_much_time_as_a_wrong_password(make_user):
     make_user("manager", email="chef@example.com")
 

@@ -93,11 +93,12 @@ def test_long_jobs_that_one_worker_cannot_take_run_on_another(jobs, workers):
 def test_a_lost_connection_to_the_broker_neither_ends_a_long_job_nor_lets_in_more_of_them(house, jobs, workers):
     door = Door(house.environment["OCHAQ_AMQP_URL"])
     workers(OCHAQ_WORKER_CONCURRENCY="2", OCHAQ_AMQP_URL=door.url)
-    running, waiting = (jobs.start("test.steps", steps=20, seconds=seconds) for seconds in (10, 1))
+    running, waiting = (jobs.start("test.steps", steps=20, seconds=seconds) for seconds in (14, 1))
     jobs.wait_running(running)
     door.shut()
+    time.sleep(6.5)  # whoever waits twice as long after each try comes six seconds after the broker
     door.open()
-    assert jobs.wait(jobs.start("test.noop"), seconds=20)["status"] == "succeeded", "connected again"
+    assert jobs.wait(jobs.start("test.noop"), seconds=4.5)["status"] == "succeeded", "connected again, and soon"
     assert jobs.of(waiting)["status"] == "queued"
     assert jobs.wait(running)["attempt"] == 1
     assert jobs.wait(waiting)["attempt"] == 1

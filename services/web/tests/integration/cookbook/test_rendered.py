@@ -54,6 +54,7 @@ def test_twenty_at_once_are_one_rendering() -> None:
     assert {found.body for found in answers} == {b"word 1"}
 
 
+@pytest.mark.alone
 def test_when_only_the_time_is_up_one_renders_and_the_others_get_the_old_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendered, "FRESH_SECONDS", 0.05)
     ask(Kitchen())
@@ -136,6 +137,7 @@ def test_who_waits_too_long_renders_for_itself(monkeypatch: pytest.MonkeyPatch) 
     assert ask(Kitchen(), "stuck").status == "bypass"
 
 
+@pytest.mark.alone
 def test_without_redis_every_answer_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendered, "store", lambda: nowhere)
     nowhere = rendered.Store("redis://127.0.0.1:9/0")

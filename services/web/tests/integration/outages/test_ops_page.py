@@ -1,7 +1,6 @@
 """The operators' page while PostgreSQL takes no connections: for who was known before, and for nobody else."""
 
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -13,87 +12,32 @@ import httpx
 import psycopg
 import pytest
 import redis
-from breakable_postgres import BreakablePostgres, timed
-from free_ports import free_port
+from breakable_postgres import timed
+from failing_database import wait_ready
 from ochaq_sources import Local
+from web_house import PUBLIC, running, signed_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-PASSWORD = "salt and pepper 42"
-PUBLIC = "http://127.0.0.1:8080"
 # One wait for an answer (4.5 s), one look at everything (2 s) and the way there and back.
 FIRST_LIMIT = 9.0
 LIMIT = 4.5
 
 
-@pytest.fixture(scope="module")
-def postgres():
-    with BreakablePostgres() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def house(postgres, servers, process_environment):
-    house = {
-        **process_environment,
-        "OCHAQ_MODE": "test",
-        "OCHAQ_DEMO_PASSWORD": PASSWORD,
-        "OCHAQ_PUBLIC_URL": PUBLIC,
-        "OCHAQ_DATABASE_URL": postgres.database("ochaq_web"),
-        "OCHAQ_AMQP_URL": servers.amqp_url(),
-    }
-    for command in ("migrate", "seed"):
-        subprocess.run([sys.executable, "-m", "ochaq_web", command], env=house, check=True, timeout=90)
-    return house
-
-
 @contextmanager
 def serving(house, folder, **changes):
-    """`serve`, and the address where it answers."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    status = folder / "processes.json"
-    status.write_text(f'[{{"name": "web-serve", "host": "127.0.0.1", "port": {port}, "kind": "service"}}]')
-    environment = {**house, "OCHAQ_BIND_PORT": str(port), "OCHAQ_STATUS_FILE": str(status), **changes}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ochaq_web", "serve"], env=environment, stdout=log, stderr=log
-        )
-    try:
-        ready(url, 200)
-        yield url
-        assert process.poll() is None
-        assert '"request.failed"' not in (folder / "log").read_text()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+    """`serve`, and the address where it answers; it has neither ended nor failed when this ends."""
+    with running({**house, **changes}, folder, "serve") as found:
+        process = found["serve"]
+        yield process.url
+        assert process.popen.poll() is None
+        assert '"request.failed"' not in process.log.read_text()
 
 
 @pytest.fixture(scope="module")
 def serve(house, tmp_path_factory):
     with serving(house, tmp_path_factory.mktemp("serve")) as url:
         yield url
-
-
-def ready(url, status, limit=20):
-    deadline = time.monotonic() + limit
-    while timed(lambda: httpx.get(f"{url}/readyz", trust_env=False, timeout=10)).status != status:
-        assert time.monotonic() < deadline, f"/readyz of {url} is not {status}"
-        time.sleep(0.1)
-
-
-@contextmanager
-def sign_in(serve, name):
-    with httpx.Client(base_url=serve, trust_env=False, timeout=20, headers={"Accept": "text/html"}) as browser:
-        browser.get("/accounts/login/")
-        form = {"username": f"{name}@ochaq.localhost", "password": PASSWORD}
-        answer = browser.post(
-            "/accounts/login/",
-            data={**form, "csrfmiddlewaretoken": browser.cookies["csrftoken"]},
-            headers={"Origin": PUBLIC},
-        )
-        assert answer.status_code == 302
-        yield browser
 
 
 def sign_out(browser):
@@ -108,7 +52,7 @@ def people(serve):
     with ExitStack() as stack:
         found = SimpleNamespace(operator=None, manager=None, student=None, newcomer=None)
         for name in vars(found):
-            browser = stack.enter_context(sign_in(serve, "operator" if name == "newcomer" else name))
+            browser = stack.enter_context(signed_in(serve, "operator" if name == "newcomer" else name))
             setattr(found, name, browser)
         # A page that only asks who is there: known to be signed in, but not let in where operators are.
         assert found.newcomer.get("/").status_code == 200
@@ -171,7 +115,7 @@ def full(postgres, serve):
                 assert time.monotonic() < deadline, "web keeps a connection"
                 administrator.execute(cut)
                 time.sleep(0.2)
-        ready(serve, 503)
+        wait_ready(serve, 503)
         yield
 
 
@@ -208,12 +152,12 @@ def test_all_connections_are_taken(postgres, serve, people):
 
 def test_a_page_from_a_connection_that_is_left_says_it_too(postgres, serve, people):
     with postgres.crowded():
-        ready(serve, 503)
+        wait_ready(serve, 503)
         page = look(people.operator)
         assert is_whole(page)
         assert '<p class="note error">' in page.text
         assert "PostgreSQL takes no connections: every one is taken." in page.text
-    ready(serve, 200)
+    wait_ready(serve, 200)
 
 
 def test_it_says_since_when_and_keeps_to_that(postgres, people):
@@ -243,7 +187,7 @@ def test_a_frozen_server_does_not_keep_operators_waiting(postgres, people):
 
 @pytest.fixture
 def gone(serve):
-    with sign_in(serve, "operator") as browser:
+    with signed_in(serve, "operator") as browser:
         yield browser
 
 
@@ -282,7 +226,7 @@ def test_who_lost_the_role_sees_nothing(postgres, serve, people, house):
         finally:
             postgres.start()
     finally:
-        ready(serve, 200)
+        wait_ready(serve, 200)
         change("add")
 
 
@@ -314,7 +258,7 @@ def own_redis():
 
 
 def test_without_redis_too_nobody_is_known(postgres, house, tmp_path, own_redis):
-    with serving(house, tmp_path, OCHAQ_CACHE_URL=own_redis) as serve, sign_in(serve, "operator") as operator:
+    with serving(house, tmp_path, OCHAQ_CACHE_URL=own_redis) as serve, signed_in(serve, "operator") as operator:
         assert operator.get("/ops/").status_code == 200
         postgres.crash()
         try:
