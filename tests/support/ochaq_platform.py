@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -76,10 +75,13 @@ class Platform:
         return done
 
     def up(self) -> str:
-        # One at a time on this machine: two that pick their ports at the same moment may pick the same.
-        with (Path(tempfile.gettempdir()) / "ochaq-platforms.lock").open("w") as starting:
+        # One at a time of this checkout: two that pick their ports at the same moment may pick the same.
+        starting = os.open(CHECKOUT / "deploy", os.O_RDONLY)
+        try:
             fcntl.flock(starting, fcntl.LOCK_EX)
             return self.command("up", "--port", str(self.port)).stdout
+        finally:
+            os.close(starting)
 
     def processes(self) -> dict[str, dict[str, Any]]:
         """What `make status FORMAT=json` tells, by name; found out in this process, as those who wait ask often."""

@@ -225,9 +225,10 @@ def wait_stopped(instance: Instance, names: set[str], seconds: float) -> None:
 
 def start(instance: Instance) -> None:
     """Start supervisord (it goes to the background by itself) and with it the servers."""
-    program = instance.checkout / ".venv" / "bin" / "supervisord"
+    program = Path(__file__).with_name("prompt_supervisord.py")
     environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC", guard.INSTANCE: instance.id, guard.PROCESS: NAME}
-    words = [instance.python, str(program), "-c", str(instance.state / "supervisord.conf")]
+    # Without its own folder on the path, where `supervisor` is this module.
+    words = [instance.python, "-P", str(program), "-c", str(instance.state / "supervisord.conf")]
     done = subprocess.run(
         words, env=environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
