@@ -13,8 +13,10 @@ and is scaled up; it is a straight line in the number of rows.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -122,6 +124,7 @@ def _configure_django(url: str) -> None:
     for name in [name for name in os.environ if name.startswith("OCHAQ_")]:
         del os.environ[name]
     nowhere, keys = "http://127.0.0.1:9", Path(tempfile.mkdtemp(prefix="ochaq-bench-"))
+    atexit.register(shutil.rmtree, keys)
     os.environ.update(
         {
             "OCHAQ_MODE": "test",

@@ -108,6 +108,8 @@ def _worker(instance: Instance) -> dict[str, str]:
         "OCHAQ_WORKER_CONCURRENCY": "3",
         "OCHAQ_WORKER_LEAVE_SECONDS": "20",
         "OCHAQ_WORKER_SLIPS_DIR": str(instance.run / "slips"),
+        # Celery's pool makes a folder that it leaves behind when it is killed.
+        "TMPDIR": str(instance.run / "worker-work"),
     }
 
 

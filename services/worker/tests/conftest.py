@@ -47,6 +47,7 @@ def house(servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
             "OCHAQ_SECRET_KEY": "a secret of the tests, long enough to be one",
             "OCHAQ_STATIC_ROOT": str(logs / "static"),
             "OCHAQ_WORKER_SLIPS_DIR": str(logs / "slips"),
+            "TMPDIR": str(logs),  # Celery's pool makes a folder that it leaves behind when it is killed
         },
         keys,
         logs,

@@ -16,8 +16,7 @@ from ochaq_local import prompt_supervisord
 CONFIGURATION = """
 [supervisord]
 nodaemon = true
-logfile = NONE
-logfile_maxbytes = 0
+logfile = {folder}/supervisord.log
 pidfile = {folder}/supervisord.pid
 
 [program:sleeper]
