@@ -19,6 +19,7 @@ from ochaq_shared.bus.delivery import BatchProcessor
 from ochaq_shared.cli.main import main
 from ochaq_shared.events import CloudEvent
 from ochaq_shared.health import Health
+from ochaq_shared.outbox import RELAY_SQL
 from ochaq_shared.outbox_rows import RESENT_HEADER
 from ochaq_shared.receipts import Receipts
 from ochaq_shared.reconcile import Reconciler
@@ -161,6 +162,24 @@ def test_what_is_lost_next_does_not_wait_for_what_was_sent_again(bus: Bus) -> No
     bus.settled(QUEUE)
     assert bus.round() == 0
     assert number(bus.rig, "SELECT count(*) FROM outbox_resent") == 0
+
+
+def test_a_database_from_before_there_were_stretches_gets_them_and_keeps_its_place(bus: Bus) -> None:
+    place = "SELECT queue, checked_until FROM outbox_reconciled ORDER BY queue"
+    with bus.rig.connect() as connection:
+        connection.execute("DROP TABLE outbox_resent")
+        connection.execute(
+            "ALTER TABLE outbox_reconciled ADD COLUMN tries smallint NOT NULL DEFAULT 0,"
+            " ADD COLUMN next_at timestamptz NOT NULL DEFAULT clock_timestamp()"
+        )
+        before = connection.execute(place).fetchall()
+        for _ in range(2):  # safe to run again
+            connection.execute(RELAY_SQL)
+        assert connection.execute(place).fetchall() == before != []
+    bus.publish(1)
+    bus.settled(OTHER)
+    bus.take(QUEUE)
+    assert bus.round() == 1
 
 
 def test_a_redis_that_lost_its_memory_makes_duplicates_and_loses_nothing(bus: Bus) -> None:

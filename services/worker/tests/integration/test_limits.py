@@ -96,7 +96,7 @@ def test_a_lost_connection_to_the_broker_neither_ends_a_long_job_nor_lets_in_mor
     running, waiting = (jobs.start("test.steps", steps=20, seconds=seconds) for seconds in (14, 1))
     jobs.wait_running(running)
     door.shut()
-    time.sleep(6.5)  # whoever waits twice as long after each try comes six seconds after the broker
+    time.sleep(6.5)  # whoever waits two seconds longer after each try comes more than five after the broker
     door.open()
     assert jobs.wait(jobs.start("test.noop"), seconds=4.5)["status"] == "succeeded", "connected again, and soon"
     assert jobs.of(waiting)["status"] == "queued"
